@@ -1,0 +1,27 @@
+import { closeSync, fsyncSync, openSync, renameSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
+
+/** Makes the entries of a folder durable (created, renamed and removed names). */
+export function syncFolder(folder: string): void {
+  const handle = openSync(folder, "r");
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}
+
+/** Replaces a file whole: temporary file, fsync, rename, fsync of the folder. A crash leaves the old or the new content, never a mixture. */
+export function writeFileDurably(path: string, content: string | Uint8Array, mode = 0o644): void {
+  const temporary = `${path}.tmp`;
+  const handle = openSync(temporary, "w", mode);
+  try {
+    const bytes = typeof content === "string" ? Buffer.from(content) : content;
+    for (let offset = 0; offset < bytes.byteLength; ) offset += writeSync(handle, bytes, offset);
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+  renameSync(temporary, path);
+  syncFolder(dirname(path));
+}

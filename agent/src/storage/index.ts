@@ -1,0 +1,3 @@
+export { syncFolder, writeFileDurably } from "./durable-files.js";
+export { SettingsStore } from "./settings-store.js";
+export { type OpenedStateDatabase, openStateDatabase } from "./state-database.js";

@@ -1,0 +1,73 @@
+import { existsSync, renameSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
+import { SartorError } from "@sartor/shared/errors";
+
+/** One step of the schema; steps run once each, in order, and are never edited after a release. */
+const MIGRATIONS: readonly string[] = [
+  `CREATE TABLE setting (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+   CREATE TABLE outbox (
+     id INTEGER PRIMARY KEY AUTOINCREMENT,
+     kind TEXT NOT NULL,
+     droppable INTEGER NOT NULL,
+     bytes INTEGER NOT NULL,
+     payload BLOB NOT NULL
+   );
+   CREATE INDEX outbox_droppable ON outbox (droppable, id);`,
+];
+
+/** What was found on opening. */
+export interface OpenedStateDatabase {
+  readonly database: DatabaseSync;
+  /** Where a damaged predecessor was set aside; undefined when all was well. */
+  readonly setAside: string | undefined;
+}
+
+/**
+ * Opens the agent's database, in WAL mode. A damaged file is set aside under another name and a new one begun: desired state
+ * comes again from the control plane, so an empty database is a slow start, not a brick.
+ *
+ * SQLite is Node's own (`node:sqlite`), because the better-sqlite3 binary needs a newer glibc than JetPack 5 has.
+ *
+ * @throws SartorError SRT_STATE_UNUSABLE when not even a new database can be made
+ */
+export function openStateDatabase(path: string, now: () => number = Date.now): OpenedStateDatabase {
+  try {
+    return { database: openAndMigrate(path), setAside: undefined };
+  } catch (cause) {
+    if (!existsSync(path)) throw unusable(path, cause);
+  }
+  const setAside = `${path}.damaged-${now()}`;
+  try {
+    renameSync(path, setAside);
+    for (const suffix of ["-wal", "-shm"]) if (existsSync(path + suffix)) renameSync(path + suffix, setAside + suffix);
+    return { database: openAndMigrate(path), setAside };
+  } catch (cause) {
+    throw unusable(path, cause);
+  }
+}
+
+function unusable(path: string, cause: unknown): SartorError {
+  return new SartorError("SRT_STATE_UNUSABLE", `The agent's database ${path} can neither be opened nor made anew.`, {
+    cause,
+  });
+}
+
+function openAndMigrate(path: string): DatabaseSync {
+  const database = new DatabaseSync(path);
+  try {
+    // FULL: an acknowledged write survives a power cut; the agent writes seldom enough to afford it.
+    database.exec(
+      "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 2000; PRAGMA cache_size = -256;",
+    );
+    const { user_version: version } = database.prepare("PRAGMA user_version").get() as { user_version: number };
+    const check = database.prepare("PRAGMA quick_check(1)").get() as { quick_check: string };
+    if (check.quick_check !== "ok") throw new Error(`quick_check: ${check.quick_check}`);
+    MIGRATIONS.slice(version).forEach((sql, index) => {
+      database.exec(`BEGIN IMMEDIATE; ${sql}; PRAGMA user_version = ${version + index + 1}; COMMIT;`);
+    });
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}

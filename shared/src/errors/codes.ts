@@ -1,0 +1,214 @@
+/**
+ * Every stable error code of Sartor, with its HTTP status and what a person can do about it.
+ *
+ * A code never changes its meaning and is never reused. `docs/errors.md` is generated from this table
+ * (`npm run docs:errors`) and a test fails when the page and the table differ.
+ */
+export interface ErrorCodeEntry {
+  /** HTTP status of a reply that carries this code. */
+  readonly status: number;
+  /** What happened, in one sentence. */
+  readonly meaning: string;
+  /** What the reader can do, in one sentence. */
+  readonly action: string;
+}
+
+const entry = (status: number, meaning: string, action: string): ErrorCodeEntry => ({
+  status,
+  meaning,
+  action,
+});
+
+export const ERROR_CODES = {
+  // --- general -------------------------------------------------------------------------------
+  SRT_INTERNAL: entry(
+    500,
+    "An error that Sartor did not foresee.",
+    "Look up the correlation id in the log and report it.",
+  ),
+  SRT_NOT_FOUND: entry(404, "No such resource or route.", "Check the address and the id."),
+  SRT_INVALID_REQUEST: entry(
+    400,
+    "The request does not fit its schema.",
+    "Read the listed problems and correct those fields.",
+  ),
+  SRT_BODY_TOO_LARGE: entry(
+    413,
+    "The body is larger than this route accepts.",
+    "Send less; the limit is named in the message.",
+  ),
+  SRT_UNSUPPORTED_MEDIA_TYPE: entry(
+    415,
+    "The content type is not one this route takes.",
+    "Send one of the listed content types.",
+  ),
+  SRT_METHOD_NOT_ALLOWED: entry(405, "The route exists, the method does not.", "Use one of the listed methods."),
+  SRT_CONFLICT: entry(
+    409,
+    "The resource is not in a state that allows this.",
+    "Read the current state and decide anew.",
+  ),
+  SRT_RATE_LIMITED: entry(429, "Too many requests.", "Wait for the time named in Retry-After."),
+  SRT_CONFIG_INVALID: entry(
+    500,
+    "A setting has a value that cannot be used.",
+    "Correct the named setting and start again.",
+  ),
+  SRT_STATE_UNUSABLE: entry(
+    500,
+    "Stored state is damaged and was set aside.",
+    "Nothing to do; the file that was set aside is named in the log.",
+  ),
+  // --- identity ------------------------------------------------------------------------------
+  SRT_UNAUTHENTICATED: entry(
+    401,
+    "No valid credential came with the request.",
+    "Send the operator's or the device's credential.",
+  ),
+  SRT_FORBIDDEN: entry(403, "The credential does not allow this.", "Use a credential that does."),
+  SRT_ENROLMENT_TOKEN_UNKNOWN: entry(401, "No such enrolment token.", "Ask an operator for a new token."),
+  SRT_ENROLMENT_TOKEN_USED: entry(
+    409,
+    "The enrolment token was redeemed by another device.",
+    "Ask an operator for a new token; each enrols one device.",
+  ),
+  SRT_ENROLMENT_TOKEN_EXPIRED: entry(401, "The enrolment token is past its time.", "Ask an operator for a new token."),
+  SRT_DEVICE_UNKNOWN: entry(404, "No such device.", "Check the device id against the fleet page."),
+  // --- protocol ------------------------------------------------------------------------------
+  SRT_MESSAGE_INVALID: entry(
+    400,
+    "A message does not fit its schema; it was counted and dropped.",
+    "Update the agent or the control plane so that both speak the same protocol version.",
+  ),
+  SRT_PROTOCOL_UNSUPPORTED: entry(
+    400,
+    "The peer speaks a protocol version that this side does not.",
+    "Update the older side.",
+  ),
+  SRT_PACKET_TOO_LARGE: entry(
+    413,
+    "An MQTT packet is larger than the broker accepts.",
+    "Send files over HTTP, not MQTT.",
+  ),
+  // --- models --------------------------------------------------------------------------------
+  SRT_MODEL_UNKNOWN: entry(404, "No such model or version.", "Check the name and the version."),
+  SRT_MODEL_EXISTS: entry(
+    409,
+    "This version exists with different content.",
+    "Raise the version number; versions never change.",
+  ),
+  SRT_MODEL_NOT_ONNX: entry(422, "The file is not an ONNX model.", "Export the network as ONNX and upload that file."),
+  SRT_MODEL_UNSUPPORTED: entry(
+    422,
+    "The ONNX model needs something that is not supported.",
+    "Read the message: it names the operator set, IR version or feature.",
+  ),
+  SRT_MODEL_SHAPE_MISMATCH: entry(
+    422,
+    "The manifest's inputs or outputs are not those of the model.",
+    "Correct names, types and shapes in the manifest; the message lists both sides.",
+  ),
+  SRT_MODEL_LABELS_MISMATCH: entry(
+    422,
+    "The number of labels is not the number of classes.",
+    "Give one label for each output of the model, in its order.",
+  ),
+  SRT_MANIFEST_INVALID: entry(
+    422,
+    "The model manifest does not fit its schema.",
+    "Read the listed problems and correct those fields.",
+  ),
+  SRT_GOLDEN_INVALID: entry(
+    422,
+    "The golden vectors cannot be read or do not fit the manifest.",
+    "Write them as safetensors with input.<name> and output.<name>.",
+  ),
+  SRT_GOLDEN_MISMATCH: entry(
+    422,
+    "The model does not reproduce its golden vectors.",
+    "Recompute the golden vectors with exactly this model file.",
+  ),
+  // --- blobs and bundles ---------------------------------------------------------------------
+  SRT_BLOB_UNKNOWN: entry(404, "No blob has this digest.", "Upload the content first, or check the digest."),
+  SRT_DIGEST_MISMATCH: entry(
+    422,
+    "Content does not have the digest that was announced.",
+    "Send it again; if it persists, the source is damaged.",
+  ),
+  SRT_BUNDLE_UNKNOWN: entry(404, "No such bundle.", "Check the bundle id."),
+  SRT_RANGE_NOT_SATISFIABLE: entry(
+    416,
+    "The requested byte range lies outside the content.",
+    "Ask for a range within the content's length.",
+  ),
+  // --- rollouts ------------------------------------------------------------------------------
+  SRT_ROLLOUT_UNKNOWN: entry(404, "No such rollout.", "Check the rollout id."),
+  SRT_ROLLOUT_NO_DEVICES: entry(422, "The rollout selects no device.", "Enrol a device first or widen the selection."),
+  SRT_DEPLOYMENT_TIMED_OUT: entry(
+    504,
+    "A device did not finish within the deployment's deadline.",
+    "Look at the device's last reported step; retry the rollout when it is reachable.",
+  ),
+  // --- agent: over the air -------------------------------------------------------------------
+  SRT_DOWNLOAD_FAILED: entry(
+    502,
+    "A piece of the bundle could not be downloaded.",
+    "The agent retries by itself; check the network between device and control plane.",
+  ),
+  SRT_DISK_FULL: entry(
+    507,
+    "There is not enough free space for the bundle.",
+    "Free space on the device; the message says how much is needed.",
+  ),
+  SRT_INSTALL_FAILED: entry(
+    500,
+    "The bundle could not be written to its slot.",
+    "Read the message; the old bundle keeps serving.",
+  ),
+  SRT_PROBE_FAILED: entry(
+    500,
+    "The new bundle did not pass its acceptance check and was rolled back.",
+    "Read the message: it names the check that failed.",
+  ),
+  SRT_PROBE_LOOP: entry(
+    500,
+    "The bundle crashed the agent or its runtime repeatedly and was rolled back.",
+    "Do not roll it out again before the cause is found.",
+  ),
+  // --- agent: inference ----------------------------------------------------------------------
+  SRT_MODEL_NOT_READY: entry(
+    503,
+    "No model of this name is serving yet.",
+    "Wait for the deployment, then send the request again.",
+  ),
+  SRT_TENSOR_INVALID: entry(
+    400,
+    "A tensor's name, type, shape or data does not fit the model.",
+    "Read the message: it names the tensor and what is expected.",
+  ),
+  SRT_IMAGE_INVALID: entry(400, "The body is not a readable PNG or JPEG image.", "Send a complete PNG or JPEG."),
+  SRT_IMAGE_TOO_LARGE: entry(413, "The image has more pixels than accepted.", "Send a smaller crop."),
+  SRT_INFERENCE_FAILED: entry(
+    500,
+    "The runtime failed to run the model.",
+    "Read the message; the agent restarts the runtime by itself.",
+  ),
+  SRT_INFERENCE_OVERLOADED: entry(
+    503,
+    "More requests wait than the queue holds.",
+    "Send fewer requests at once and honour Retry-After.",
+  ),
+  SRT_PROVIDER_UNAVAILABLE: entry(
+    500,
+    "The execution provider asked for is not the one that ran.",
+    "Install the provider's libraries or choose a variant for another provider.",
+  ),
+} as const satisfies Record<string, ErrorCodeEntry>;
+
+/** A stable error code. */
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** Tells whether a string is one of Sartor's codes. */
+export function isErrorCode(value: string): value is ErrorCode {
+  return Object.hasOwn(ERROR_CODES, value);
+}

@@ -1,0 +1,69 @@
+import { z } from "zod";
+import { LIMITS } from "./limits.js";
+import { modelManifestSchema } from "./model-manifest.js";
+import { countSchema, digestSchema, modelNameSchema, modelVersionSchema, shortTextSchema } from "./primitives.js";
+
+/** File names inside a bundle: one level, no dots in front, so that no name can leave the slot. */
+export const bundleFileNameSchema = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9._-]{0,127}$/, "expected a plain lower-case file name");
+
+export const chunkRefSchema = z.object({ digest: digestSchema, bytes: z.number().int().min(1).max(LIMITS.chunkBytes) });
+export type ChunkRef = z.infer<typeof chunkRefSchema>;
+
+export const bundleFileSchema = z
+  .object({
+    name: bundleFileNameSchema,
+    bytes: countSchema,
+    digest: digestSchema,
+    chunks: z.array(chunkRefSchema).max(LIMITS.chunksPerFile),
+  })
+  .refine(
+    (file) => file.chunks.reduce((sum, chunk) => sum + chunk.bytes, 0) === file.bytes,
+    "the chunks do not add up to the file",
+  );
+export type BundleFile = z.infer<typeof bundleFileSchema>;
+
+/** How a variant wants to be run. */
+export const runtimeSettingsSchema = z.object({
+  adapter: z.enum(["onnxruntime-node"]),
+  /** Execution providers in order, by ONNX Runtime's own names. */
+  executionProviders: z.array(shortTextSchema).min(1).max(8),
+  intraOpThreads: z.number().int().min(1).max(256),
+  graphOptimizationLevel: z.enum(["disabled", "basic", "extended", "all"]),
+  /** Further session configuration entries, as ONNX Runtime spells them. */
+  sessionConfig: z.record(z.string().max(128), z.string().max(256)).default({}),
+});
+export type RuntimeSettings = z.infer<typeof runtimeSettingsSchema>;
+
+/**
+ * The unit of installation: one variant of one model version, cut into content-addressed chunks.
+ * The bundle's id is the SHA-256 of this manifest's bytes as served; the bytes are canonical JSON (sorted keys, no spaces).
+ */
+export const bundleManifestSchema = z
+  .object({
+    schemaVersion: z.literal(1),
+    model: modelNameSchema,
+    version: modelVersionSchema,
+    variant: z.object({ name: shortTextSchema, precision: z.enum(["fp32"]) }),
+    runtime: runtimeSettingsSchema,
+    modelManifest: modelManifestSchema,
+    /** Which file is what. */
+    entry: z.object({ model: bundleFileNameSchema, golden: bundleFileNameSchema }),
+    files: z.array(bundleFileSchema).min(1).max(LIMITS.bundleFiles),
+    totalBytes: countSchema,
+  })
+  .refine(
+    (manifest) => new Set(manifest.files.map((file) => file.name)).size === manifest.files.length,
+    "a file name stands twice",
+  )
+  .refine(
+    (manifest) => Object.values(manifest.entry).every((name) => manifest.files.some((file) => file.name === name)),
+    "an entry names no file",
+  )
+  .refine(
+    (manifest) => manifest.files.reduce((sum, file) => sum + file.bytes, 0) === manifest.totalBytes,
+    "the files do not add up to the bundle",
+  )
+  .meta({ id: "BundleManifest" });
+export type BundleManifest = z.infer<typeof bundleManifestSchema>;
