@@ -34,7 +34,7 @@ export type DesiredDeployment = z.infer<typeof desiredDeploymentSchema>;
 
 /**
  * Desired state of a device: retained on `.../desired`, level-triggered. The highest generation wins;
- * `deployment: null` means that no bundle is wanted.
+ * `deployment: null` asks for nothing new: work in progress is undone, and what is committed keeps serving.
  */
 export const desiredSchema = z
   .object({

@@ -1,0 +1,1 @@
+export { type AgentSettings, readSettings } from "./settings.js";

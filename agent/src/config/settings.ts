@@ -1,0 +1,91 @@
+import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { resolve } from "node:path";
+import { SartorError } from "@sartor/shared/errors";
+import { z } from "zod";
+
+const port = z.coerce.number().int().min(0).max(65_535);
+const seconds = (minimum: number, maximum: number) => z.coerce.number().int().min(minimum).max(maximum);
+
+/**
+ * Every setting of the agent: its environment variable, its meaning and its default. A secret may also come from a file,
+ * named by the same variable with `_FILE` behind it.
+ */
+const SETTINGS = {
+  /** Folder that holds all the agent's state: identity, database, slots. */
+  SARTOR_AGENT_STATE_DIR: z.string().min(1).default("/var/lib/sartor-agent"),
+  /** Base address of the control plane; needed for enrolment only. */
+  SARTOR_CONTROL_PLANE_URL: z.url({ protocol: /^https?$/ }).optional(),
+  /** One-time token; needed for enrolment only. */
+  SARTOR_ENROLMENT_TOKEN: z.string().min(16).max(256).optional(),
+  /** Name that people read. */
+  SARTOR_DEVICE_NAME: z.string().min(1).max(256).optional(),
+  /** Address that the inference endpoint listens on. */
+  SARTOR_INFERENCE_HOST: z.string().min(1).default("127.0.0.1"),
+  /** Port of the inference endpoint; 0 takes any free one. */
+  SARTOR_INFERENCE_PORT: port.default(7400),
+  /** Inventory file of an emulated device, made from a firmware profile. */
+  SARTOR_EMULATED_INVENTORY: z.string().min(1).optional(),
+  /** How often the hardware is looked at again, s. */
+  SARTOR_INVENTORY_INTERVAL_S: seconds(5, 86_400).default(300),
+  /** Telemetry windows and other messages kept while offline, bytes. */
+  SARTOR_OUTBOX_BYTES: z.coerce.number().int().min(65_536).max(1_073_741_824).default(33_554_432),
+  /** debug, info, warn or error. */
+  SARTOR_LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("info"),
+} as const;
+
+const SECRETS: readonly (keyof typeof SETTINGS)[] = ["SARTOR_ENROLMENT_TOKEN"];
+
+/** The agent's settings, read and checked. */
+export interface AgentSettings {
+  readonly stateFolder: string;
+  readonly controlPlaneUrl: string | undefined;
+  readonly enrolmentToken: string | undefined;
+  readonly deviceName: string;
+  readonly inferenceHost: string;
+  readonly inferencePort: number;
+  readonly emulatedInventory: string | undefined;
+  readonly inventoryIntervalMs: number;
+  readonly outboxBytes: number;
+  readonly logLevel: "debug" | "info" | "warn" | "error";
+}
+
+/**
+ * Reads the settings from an environment.
+ *
+ * @throws SartorError SRT_CONFIG_INVALID naming every bad setting and its rule
+ */
+export function readSettings(environment: Readonly<Record<string, string | undefined>> = process.env): AgentSettings {
+  const raw: Record<string, string | undefined> = {};
+  for (const name of Object.keys(SETTINGS)) raw[name] = environment[name] || undefined;
+  for (const name of SECRETS) raw[name] ??= readSecretFile(name, environment[`${name}_FILE`]);
+  const result = z.object(SETTINGS).safeParse(raw);
+  if (!result.success) {
+    const problems = result.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
+    throw new SartorError("SRT_CONFIG_INVALID", `These settings cannot be used: ${problems.join("; ")}.`, {
+      details: { problems },
+    });
+  }
+  const values = result.data;
+  return {
+    stateFolder: resolve(values.SARTOR_AGENT_STATE_DIR),
+    controlPlaneUrl: values.SARTOR_CONTROL_PLANE_URL,
+    enrolmentToken: values.SARTOR_ENROLMENT_TOKEN,
+    deviceName: values.SARTOR_DEVICE_NAME ?? hostname(),
+    inferenceHost: values.SARTOR_INFERENCE_HOST,
+    inferencePort: values.SARTOR_INFERENCE_PORT,
+    emulatedInventory: values.SARTOR_EMULATED_INVENTORY,
+    inventoryIntervalMs: values.SARTOR_INVENTORY_INTERVAL_S * 1000,
+    outboxBytes: values.SARTOR_OUTBOX_BYTES,
+    logLevel: values.SARTOR_LOG_LEVEL,
+  };
+}
+
+function readSecretFile(name: string, path: string | undefined): string | undefined {
+  if (!path) return undefined;
+  try {
+    return readFileSync(path, "utf8").trim();
+  } catch (cause) {
+    throw new SartorError("SRT_CONFIG_INVALID", `The file ${path} that ${name}_FILE names cannot be read.`, { cause });
+  }
+}

@@ -1,0 +1,1 @@
+export { type DeviceIdentity, type EnrolmentOptions, loadOrEnrol } from "./device-identity.js";

@@ -1,0 +1,128 @@
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { SartorError } from "@sartor/shared/errors";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { systemClock } from "../platform/index.js";
+import { MemoryBundleSource, makeBundle } from "../testing/make-bundle.js";
+import { BundleInstaller } from "./bundle-installer.js";
+import { SlotStore } from "./slot-store.js";
+
+const never = new AbortController().signal;
+const quiet = () => undefined;
+
+describe("bringing a bundle into a slot", () => {
+  let folder: string;
+  let slots: SlotStore;
+  const bundle = makeBundle(1);
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "sartor-ota-"));
+    slots = new SlotStore(folder);
+  });
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  async function install(source: MemoryBundleSource, slot: "a" | "b" = "a", wanted = bundle): Promise<void> {
+    const installer = new BundleInstaller(slots, source, systemClock);
+    const manifest = await installer.prepare(slot, wanted.bundleId, never);
+    await installer.download(slot, manifest, quiet, never);
+    await installer.verify(slot, manifest);
+    installer.seal(slot, wanted.bundleId);
+  }
+
+  it("ends with files that are the bundle's to the byte, and counts as installed only once sealed", async () => {
+    const installer = new BundleInstaller(slots, new MemoryBundleSource(bundle), systemClock);
+    const manifest = await installer.prepare("a", bundle.bundleId, never);
+    await installer.download("a", manifest, quiet, never);
+    expect(slots.installed("a")).toBeUndefined();
+    await installer.verify("a", manifest);
+    installer.seal("a", bundle.bundleId);
+    expect(slots.installed("a")?.bundleId).toBe(bundle.bundleId);
+    const model = readFileSync(join(slots.folderOf("a"), "model.onnx"));
+    expect(model.byteLength).toBe(bundle.manifest.files[1]?.bytes);
+  });
+
+  it("goes on where a broken connection stopped, by range and not from the start", async () => {
+    const source = new MemoryBundleSource(bundle);
+    let pieces = 0;
+    source.disturb = (piece) => {
+      pieces += 1;
+      if (pieces === 3) throw new SartorError("SRT_DOWNLOAD_FAILED", "cut");
+      return piece;
+    };
+    await install(source);
+    expect(source.requested.some((request) => request.endsWith("@600"))).toBe(true);
+    expect(source.sentBytes).toBe(bundle.manifest.totalBytes);
+  });
+
+  it("does not fetch again what a killed agent had fetched already", async () => {
+    const source = new MemoryBundleSource(bundle);
+    source.disturb = (piece) => {
+      if (source.sentBytes > 4000) throw new SartorError("SRT_DOWNLOAD_FAILED", "down");
+      return piece;
+    };
+    await expect(install(source)).rejects.toMatchObject({ code: "SRT_DOWNLOAD_FAILED" });
+    source.disturb = (piece) => piece;
+    await install(source);
+    expect(source.sentBytes).toBeLessThan(bundle.manifest.totalBytes + 1000);
+  });
+
+  it("takes chunks that the other slot holds from there", async () => {
+    const source = new MemoryBundleSource(bundle, makeBundle(1));
+    await install(source, "a");
+    const before = source.sentBytes;
+    await install(source, "b");
+    expect(source.sentBytes).toBe(before);
+  });
+
+  it("fetches a chunk that arrives damaged again, and refuses a source that stays damaged", async () => {
+    const source = new MemoryBundleSource(bundle);
+    let first = true;
+    source.disturb = (piece) => {
+      if (!first) return piece;
+      first = false;
+      return piece.map((byte) => byte ^ 1);
+    };
+    await install(source);
+    source.disturb = (piece) => piece.map((byte) => byte ^ 1);
+    await expect(install(source, "b", bundle)).resolves.toBeUndefined(); // chunks come from slot a
+    slots.clear("a");
+    slots.clear("b");
+    await expect(install(source, "b")).rejects.toMatchObject({ code: "SRT_DIGEST_MISMATCH" });
+  });
+
+  it("finds a file that was cut or changed on the disk, and mends only that", async () => {
+    const source = new MemoryBundleSource(bundle);
+    await install(source);
+    const installer = new BundleInstaller(slots, source, systemClock);
+    const model = join(slots.folderOf("a"), "model.onnx");
+    truncateSync(model, 1200);
+    await expect(installer.verify("a", bundle.manifest)).rejects.toMatchObject({ code: "SRT_DIGEST_MISMATCH" });
+    const before = source.sentBytes;
+    await installer.download("a", bundle.manifest, quiet, never);
+    await installer.verify("a", bundle.manifest);
+    expect(source.sentBytes - before).toBe(2499);
+  });
+
+  it("refuses a bundle that does not fit, with the numbers", async () => {
+    const installer = new BundleInstaller(slots, new MemoryBundleSource(bundle), systemClock, () => 1_000_000);
+    await expect(installer.prepare("a", bundle.bundleId, never)).rejects.toMatchObject({
+      code: "SRT_DISK_FULL",
+      details: { freeBytes: 1_000_000 },
+    });
+  });
+
+  it("does not take a slot for installed whose manifest was changed", async () => {
+    await install(new MemoryBundleSource(bundle));
+    writeFileSync(join(slots.folderOf("a"), "bundle.json"), JSON.stringify({ ...bundle.manifest, version: "6.6.6" }));
+    expect(slots.installed("a")).toBeUndefined();
+  });
+
+  it("switches the active slot by one rename", () => {
+    expect(slots.active()).toBeUndefined();
+    slots.activate("a");
+    slots.activate("b");
+    expect(slots.active()).toBe("b");
+    slots.deactivate();
+    expect(slots.active()).toBeUndefined();
+  });
+});

@@ -1,0 +1,83 @@
+import { createHash } from "node:crypto";
+import { SartorError } from "@sartor/shared/errors";
+import {
+  type BundleManifest,
+  bundleManifestSchema,
+  type ChunkRef,
+  describeProblems,
+  LIMITS,
+} from "@sartor/shared/protocol";
+import { type HttpAnswer, httpGet, readBody } from "../platform/index.js";
+
+/** A transfer is given up when no byte arrives for this long, ms. */
+const IDLE_TIMEOUT_MS = 30_000;
+
+/** Where bundles come from: the control plane, or any proxy in front of it. */
+export interface BundleSource {
+  /** The manifest's exact bytes, whose digest is the bundle's id, and what they say. */
+  fetchManifest(bundleId: string, signal: AbortSignal): Promise<{ bytes: Uint8Array; manifest: BundleManifest }>;
+  /** One chunk's bytes from `offset` on, as they arrive. The caller checks the digest. */
+  openChunk(chunk: ChunkRef, offset: number, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
+}
+
+/** Fetches bundles over HTTP with the device's own credential. */
+export class HttpBundleSource implements BundleSource {
+  readonly #baseUrl: URL;
+  readonly #authorization: string;
+
+  constructor(identity: { httpUrl: string; deviceId: string; secret: string }) {
+    this.#baseUrl = new URL(identity.httpUrl);
+    this.#authorization = `Bearer ${identity.deviceId}.${identity.secret}`;
+  }
+
+  /** @throws SartorError SRT_BUNDLE_UNKNOWN, SRT_DIGEST_MISMATCH, SRT_MESSAGE_INVALID, SRT_DOWNLOAD_FAILED */
+  async fetchManifest(bundleId: string, signal: AbortSignal): Promise<{ bytes: Uint8Array; manifest: BundleManifest }> {
+    const answer = await this.#get(`/api/v1/bundles/${bundleId}/manifest`, LIMITS.bundleManifestBytes, {}, signal);
+    if (answer.status === 404)
+      throw new SartorError("SRT_BUNDLE_UNKNOWN", `The control plane has no bundle ${bundleId}.`);
+    expectStatus(answer, 200, "the manifest");
+    const bytes = await readBody(answer);
+    const digest = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+    if (digest !== bundleId) {
+      throw new SartorError("SRT_DIGEST_MISMATCH", `The manifest of ${bundleId} arrived with the digest ${digest}.`);
+    }
+    const result = bundleManifestSchema.safeParse(JSON.parse(new TextDecoder().decode(bytes)));
+    if (!result.success) {
+      const problems = describeProblems(result.error);
+      throw new SartorError(
+        "SRT_MESSAGE_INVALID",
+        `The bundle manifest does not fit its schema: ${problems.join("; ")}`,
+      );
+    }
+    return { bytes, manifest: result.data };
+  }
+
+  async openChunk(chunk: ChunkRef, offset: number, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
+    const headers: Record<string, string> = offset > 0 ? { range: `bytes=${offset}-` } : {};
+    const answer = await this.#get(`/api/v1/chunks/${chunk.digest}`, chunk.bytes - offset, headers, signal);
+    expectStatus(answer, offset > 0 ? 206 : 200, `chunk ${chunk.digest}`);
+    return answer.body;
+  }
+
+  #get(path: string, maximumBytes: number, headers: Record<string, string>, signal: AbortSignal): Promise<HttpAnswer> {
+    const url = new URL(this.#baseUrl);
+    url.pathname = url.pathname.replace(/\/$/, "") + path;
+    return httpGet(url, {
+      headers: { ...headers, authorization: this.#authorization, "accept-encoding": "identity" },
+      maximumBytes,
+      idleTimeoutMs: IDLE_TIMEOUT_MS,
+      signal,
+    });
+  }
+}
+
+function expectStatus(answer: HttpAnswer, status: number, what: string): void {
+  if (answer.status === status) return;
+  throw new SartorError(
+    "SRT_DOWNLOAD_FAILED",
+    `The control plane answered the request for ${what} with status ${answer.status}.`,
+    {
+      details: { status: answer.status },
+    },
+  );
+}

@@ -1,0 +1,220 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import type { DesiredState } from "@sartor/shared/protocol";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { BundleInstaller, DeploymentJournal, type InstalledSlot, SlotStore } from "../ota/index.js";
+import { type Clock, createLogger, systemClock } from "../platform/index.js";
+import { SettingsStore } from "../storage/index.js";
+import { MemoryBundleSource, makeBundle, type TestBundle } from "../testing/make-bundle.js";
+import { Reconciler } from "./reconciler.js";
+import type { ServingPort } from "./serving-port.js";
+import { StepExecutors } from "./step-executors.js";
+
+const clock: Clock = { ...systemClock, sleep: async (_, signal) => signal?.throwIfAborted() };
+const logger = createLogger("error", () => undefined);
+
+/** The power went at this very moment. */
+class PowerCut extends Error {}
+
+/** A device whose disk outlives its processes. */
+class Machine {
+  readonly folder = mkdtempSync(join(tmpdir(), "sartor-reconcile-"));
+  readonly database = new DatabaseSync(":memory:");
+  readonly served: string[] = [];
+  /** How many durable writes are left until the power goes; undefined for ever. */
+  writesUntilCut: number | undefined;
+  journal: DeploymentJournal | undefined;
+  slots = new SlotStore(this.folder);
+  serving: string | null = null;
+
+  constructor(
+    readonly source: MemoryBundleSource,
+    readonly isGood: (bundleId: string) => boolean,
+  ) {
+    this.database.exec("CREATE TABLE setting (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID");
+  }
+
+  #tick(): void {
+    if (this.writesUntilCut === undefined) return;
+    this.writesUntilCut -= 1;
+    if (this.writesUntilCut < 0) throw new PowerCut("power cut");
+  }
+
+  /** Boots and runs until nothing is left to do or the power goes; returns whether it went. */
+  async boot(desired: DesiredState): Promise<boolean> {
+    let cut = false;
+    const off = new AbortController();
+    const guard =
+      <A extends unknown[], R>(act: (...args: A) => R) =>
+      (...args: A): R => {
+        try {
+          this.#tick();
+          const result = act(...args);
+          this.#tick();
+          return result;
+        } catch (error) {
+          if (error instanceof PowerCut) {
+            cut = true;
+            off.abort();
+          }
+          throw error;
+        }
+      };
+    const settings = new SettingsStore(this.database);
+    settings.save = guard(settings.save.bind(settings));
+    this.slots = new SlotStore(this.folder);
+    const slots = this.slots;
+    slots.activate = guard(slots.activate.bind(slots));
+    slots.clear = guard(slots.clear.bind(slots));
+    slots.seal = guard(slots.seal.bind(slots));
+    this.journal = new DeploymentJournal(settings);
+    this.serving = null;
+    const serving: ServingPort = {
+      servingBundleId: () => this.serving,
+      restarts: () => 0,
+      stop: async () => {
+        this.serving = null;
+      },
+      stage: async (installed: InstalledSlot) => ({
+        probe: async () => ({
+          passed: this.isGood(installed.bundleId),
+          goldenVectors: 1,
+          largestAbsoluteError: 0,
+          topOneAgreement: 1,
+          medianLatencyMs: 1,
+          executionProviders: ["cpu"],
+        }),
+        promote: async () => {
+          if (cut) return;
+          this.serving = installed.bundleId;
+          this.served.push(installed.bundleId);
+        },
+        discard: async () => undefined,
+      }),
+    };
+    const installer = new BundleInstaller(slots, this.source, clock);
+    const onChange = () => undefined;
+    const executors = new StepExecutors({ journal: this.journal, slots, installer, serving, clock, logger, onChange });
+    const reconciler = new Reconciler({
+      journal: this.journal,
+      serving,
+      executors,
+      settings,
+      clock,
+      logger,
+      onChange,
+      random: () => 0,
+    });
+    try {
+      reconciler.accept(desired);
+    } catch (error) {
+      if (!(error instanceof PowerCut)) throw error;
+    }
+    const run = reconciler.run(off.signal);
+    const settled = async () => {
+      for (let calm = 0; calm < 3 && !off.signal.aborted; ) {
+        await new Promise((resolve) => setImmediate(resolve));
+        const status = this.journal?.record?.status;
+        calm =
+          status !== "in_progress" &&
+          status !== undefined &&
+          this.journal?.record?.deployment.deploymentId === desired.deployment?.deploymentId
+            ? calm + 1
+            : 0;
+      }
+      off.abort();
+    };
+    await Promise.all([run.catch(() => undefined), settled()]);
+    return cut;
+  }
+
+  dispose(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+const desiredOf = (bundle: TestBundle, generation: number): DesiredState => ({
+  schemaVersion: 1,
+  deviceId: "device-1",
+  generation,
+  issuedAt: 0,
+  deployment: {
+    deploymentId: `01J000000000000000000000${String(generation).padStart(2, "0")}`,
+    rolloutId: "01J00000000000000000000000",
+    bundle: { bundleId: bundle.bundleId, manifestBytes: bundle.bytes.byteLength, model: "road-sign", version: "1.0.0" },
+    probe: { deadlineMs: 60_000, soakMs: 0 },
+  },
+  telemetry: { windowSeconds: 60 },
+});
+
+describe("a device that is told to install bundles", () => {
+  const bundles = [makeBundle(1, 1000, 1500), makeBundle(2, 1000, 1500), makeBundle(3, 1000, 1500)] as const;
+  const [first, second] = bundles;
+
+  it("installs, proves and serves the bundle", async () => {
+    const machine = new Machine(new MemoryBundleSource(first), () => true);
+    await machine.boot(desiredOf(first, 1));
+    expect(machine.journal?.record).toMatchObject({ status: "succeeded", step: "done" });
+    expect(machine.serving).toBe(first.bundleId);
+    machine.dispose();
+  });
+
+  it("keeps the old bundle serving when the new one fails its probe, and says why", async () => {
+    const machine = new Machine(new MemoryBundleSource(first, second), (bundleId) => bundleId === first.bundleId);
+    await machine.boot(desiredOf(first, 1));
+    await machine.boot(desiredOf(second, 2));
+    expect(machine.journal?.record).toMatchObject({ status: "failed", error: { code: "SRT_PROBE_FAILED" } });
+    expect(machine.journal?.committed?.bundleId).toBe(first.bundleId);
+    expect(machine.served).not.toContain(second.bundleId);
+    machine.dispose();
+  });
+
+  it("ends with one whole bundle wherever the power goes, how often soever", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.record({ bundle: fc.nat(2), good: fc.boolean(), cuts: fc.array(fc.nat(14), { maxLength: 3 }) }), {
+          minLength: 1,
+          maxLength: 3,
+        }),
+        async (deployments) => {
+          let goodNow = true;
+          const machine = new Machine(new MemoryBundleSource(...bundles), () => goodNow);
+          try {
+            for (const [index, { bundle, good, cuts }] of deployments.entries()) {
+              const wanted = bundles[bundle] ?? first;
+              const before = machine.journal?.committed?.bundleId;
+              // A bundle that is committed already stays good: the model does not change on the disk.
+              goodNow = good || wanted.bundleId === before;
+              for (const cut of cuts) {
+                machine.writesUntilCut = cut;
+                await machine.boot(desiredOf(wanted, index + 1));
+                const active = machine.slots.active();
+                const committed = machine.journal?.committed;
+                if (committed) expect(machine.slots.installed(committed.slot)?.bundleId).toBe(committed.bundleId);
+                if (active) expect(machine.slots.installed(active)).toBeDefined();
+              }
+              machine.writesUntilCut = undefined;
+              await machine.boot(desiredOf(wanted, index + 1));
+              const { record, committed } = machine.journal ?? {};
+              const looped = record?.error?.code === "SRT_PROBE_LOOP";
+              const expected = goodNow && !looped ? wanted.bundleId : before;
+              expect(record?.status).toBe(expected === wanted.bundleId && !looped ? "succeeded" : "failed");
+              expect(committed?.bundleId).toBe(expected);
+              if (committed) expect(machine.slots.active()).toBe(committed.slot);
+              // The serving bundle is the committed one, whole.
+              goodNow = true;
+              await machine.boot(desiredOf(wanted, index + 1));
+              expect(machine.serving).toBe(committed?.bundleId ?? null);
+            }
+          } finally {
+            machine.dispose();
+          }
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+});

@@ -1,0 +1,69 @@
+import { createReadStream, statSync } from "node:fs";
+import { Readable } from "node:stream";
+import { SartorError } from "@sartor/shared/errors";
+import { errorReplySchema } from "@sartor/shared/protocol";
+import type { z } from "zod";
+
+const TIMEOUT_MS = 120_000;
+
+/** Talks to the control plane's REST API as an operator. */
+export class ApiClient {
+  readonly #baseUrl: string;
+  readonly #token: string;
+
+  constructor(baseUrl: string, operatorToken: string) {
+    this.#baseUrl = baseUrl;
+    this.#token = operatorToken;
+  }
+
+  /** @throws SartorError with the control plane's code, or SRT_DOWNLOAD_FAILED when it cannot be reached */
+  get<T>(path: string, schema: z.ZodType<T>): Promise<T> {
+    return this.#request("GET", path, schema);
+  }
+
+  post<T>(path: string, body: unknown, schema: z.ZodType<T>): Promise<T> {
+    return this.#request("POST", path, schema, {
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+  }
+
+  /** Streams a file as the body; it is never held in memory. */
+  postFile<T>(path: string, file: string, schema: z.ZodType<T>): Promise<T> {
+    return this.#request("POST", path, schema, {
+      headers: { "content-type": "application/octet-stream", "content-length": String(statSync(file).size) },
+      body: Readable.toWeb(createReadStream(file)) as ReadableStream,
+      duplex: "half",
+    });
+  }
+
+  async #request<T>(
+    method: string,
+    path: string,
+    schema: z.ZodType<T>,
+    init: RequestInit & { duplex?: "half" } = {},
+  ): Promise<T> {
+    const url = new URL(path, this.#baseUrl);
+    let response: Response;
+    let json: unknown;
+    try {
+      response = await fetch(url, {
+        ...init,
+        method,
+        headers: { ...(init.headers as Record<string, string> | undefined), authorization: `Bearer ${this.#token}` },
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+      });
+      json = await response.json();
+    } catch (cause) {
+      throw new SartorError(
+        "SRT_DOWNLOAD_FAILED",
+        `The control plane at ${url.origin} did not answer ${method} ${url.pathname}.`,
+        { cause },
+      );
+    }
+    if (response.ok) return schema.parse(json);
+    const refusal = errorReplySchema.safeParse(json);
+    if (refusal.success) throw SartorError.fromBody(refusal.data.error);
+    throw new SartorError("SRT_INTERNAL", `${method} ${url.pathname} was answered with status ${response.status}.`);
+  }
+}

@@ -1,0 +1,72 @@
+import {
+  type DeviceSummary,
+  deviceDetailSchema,
+  deviceSummarySchema,
+  enrolmentTokenReplySchema,
+  pageOf,
+} from "@sartor/shared/protocol";
+import type { Command } from "commander";
+import type { ApiClient } from "../api-client.js";
+import { connect } from "./connect.js";
+import { printTable } from "./table.js";
+
+/** `sartor device list | show | enrol-token`. */
+export function addDeviceCommands(program: Command): void {
+  const device = program.command("device").description("Devices of the fleet.");
+  device
+    .command("list")
+    .description("Lists all devices.")
+    .action(async () => {
+      const devices = await loadAll(connect(program));
+      printTable([["DEVICE", "NAME", "PRESENCE", "BOARD", "SERVES", "P95 MS"], ...devices.map(describe)]);
+    });
+  device
+    .command("show <deviceId>")
+    .description("Prints all that is known of a device, as JSON.")
+    .action(async (deviceId: string) => {
+      const detail = await connect(program).get(`/api/v1/devices/${encodeURIComponent(deviceId)}`, deviceDetailSchema);
+      process.stdout.write(`${JSON.stringify(detail, null, 2)}\n`);
+    });
+  device
+    .command("enrol-token")
+    .description("Makes a token that enrols one device.")
+    .option("--lifetime <seconds>", "how long it can be redeemed", "3600")
+    .action(async (options: { lifetime: string }) => {
+      const request = { lifetimeSeconds: Number(options.lifetime) };
+      const { token, expiresAt } = await connect(program).post(
+        "/api/v1/enrolment-tokens",
+        request,
+        enrolmentTokenReplySchema,
+      );
+      process.stdout.write(`${token}\nvalid until ${new Date(expiresAt).toISOString()}\n`);
+    });
+}
+
+async function loadAll(api: ApiClient): Promise<DeviceSummary[]> {
+  const devices: DeviceSummary[] = [];
+  let cursor: string | null = null;
+  do {
+    const query: string = cursor === null ? "" : `?cursor=${encodeURIComponent(cursor)}`;
+    const page: { items: DeviceSummary[]; nextCursor: string | null } = await api.get(
+      `/api/v1/devices${query}`,
+      pageOf(deviceSummarySchema),
+    );
+    devices.push(...page.items);
+    cursor = page.nextCursor;
+  } while (cursor !== null);
+  return devices;
+}
+
+function describe(device: DeviceSummary): string[] {
+  const { serving, latest } = device;
+  const serves = serving?.model ? `${serving.model} ${serving.version} ${serving.variant}` : "-";
+  const p95 = latest?.latencyP95Ms === null || latest === null ? "-" : latest.latencyP95Ms.toFixed(2);
+  return [
+    device.deviceId,
+    `${device.name}${device.emulated ? " (emulated)" : ""}`,
+    device.presence.status,
+    device.board ?? "-",
+    serves,
+    p95,
+  ];
+}

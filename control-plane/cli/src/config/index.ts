@@ -1,0 +1,9 @@
+export {
+  CHECKOUT,
+  type Connection,
+  type ConnectionOptions,
+  childEnvironment,
+  DEFAULT_STATE_FOLDER,
+  resolveConnection,
+  startedAt,
+} from "./settings.js";
