@@ -1,0 +1,225 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import { chmodSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { inventorySchema, type Inventory } from "@sartor/shared/protocol";
+import { z } from "zod";
+import type { AgentSettings } from "./config/index.js";
+import { loadOrEnrol } from "./identity/index.js";
+import { collectInventory, fileProbeCache, InventoryMonitor, loadEmulatedInventory, ownGlibcVersion, readRuntime, SystemMetricsReader } from "./inventory/index.js";
+import { Link } from "./link/index.js";
+import { BundleInstaller, DeploymentJournal, HttpBundleSource, SLOT_NAMES, SlotStore } from "./ota/index.js";
+import { type Clock, diskSpace, hostFiles, type Logger, runCommand } from "./platform/index.js";
+import { buildReport, Reconciler, ReportPublisher, StepExecutors } from "./reconcile/index.js";
+import { InferenceServer, ModelHost } from "./runtime/index.js";
+import { openStateDatabase, OutboxStore, SettingsStore } from "./storage/index.js";
+import { TelemetryReporter } from "./telemetry/index.js";
+import { AGENT_VERSION } from "./version.js";
+
+/** Telemetry window before the control plane said otherwise, s. */
+const DEFAULT_WINDOW_SECONDS = 60;
+const SALT_KEY = "inventory.salt";
+const INVENTORY_KEY = "inventory.reported";
+
+/** What the agent needs of the outside. */
+export interface AgentContext {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Ends a start that still waits, e.g. for the control plane. */
+  readonly signal: AbortSignal;
+}
+
+/** A running agent. */
+export interface Agent {
+  readonly deviceId: string;
+  /** Address of the inference endpoint. */
+  readonly endpoint: string;
+  /** Ends in order: no new requests, last telemetry, goodbye to the broker, database. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Composition root: makes every room and wires them. The order is the start order.
+ *
+ * @throws SartorError when settings, state or enrolment stop the start
+ */
+export async function startAgent(settings: AgentSettings, { clock, logger, signal }: AgentContext): Promise<Agent> {
+  const startedAt = clock.now();
+  const bootId = randomUUID();
+  const running = new AbortController();
+  const onChange = () => reports?.touch();
+  let reports: ReportPublisher | undefined;
+
+  // State: everything that must outlive the process.
+  mkdirSync(settings.stateFolder, { recursive: true, mode: 0o700 });
+  chmodSync(settings.stateFolder, 0o700);
+  const { database, setAside } = openStateDatabase(join(settings.stateFolder, "state.db"));
+  if (setAside !== undefined) logger.error("the state database was damaged and set aside", { setAside });
+  const store = new SettingsStore(database);
+  const outbox = new OutboxStore(database, { maximumBytes: settings.outboxBytes });
+
+  // Identity: who this device is.
+  const emulated = settings.emulatedInventory !== undefined;
+  const identity = await loadOrEnrol({
+    stateFolder: settings.stateFolder,
+    controlPlaneUrl: settings.controlPlaneUrl,
+    token: settings.enrolmentToken,
+    deviceName: settings.deviceName,
+    emulated,
+    clock,
+    logger,
+    signal,
+  });
+  const { deviceId } = identity;
+
+  // Runtime: models in children, and the endpoint that reaches them.
+  const host = new ModelHost({
+    clock,
+    logger,
+    onChange: () => {
+      telemetry.setServing(servingOf(host));
+      onChange();
+    },
+    onCrash: (bundleId, exit) => {
+      const message = `The runtime child of ${bundleId} ended (${exit.signal ?? `exit code ${exit.code}`}) and is started again.`;
+      link.publishLog({ level: "error", code: "SRT_INFERENCE_FAILED", message });
+    },
+  });
+  const server = new InferenceServer({
+    host,
+    listen: { host: settings.inferenceHost, port: settings.inferencePort },
+    onInference: (observation) => telemetry.observe(observation),
+    logger,
+  });
+
+  // Over the air: slots, journal, and the loop that moves between them.
+  const slots = new SlotStore(settings.stateFolder);
+  const journal = new DeploymentJournal(store);
+  const installer = new BundleInstaller(slots, new HttpBundleSource(identity), clock);
+  const executors = new StepExecutors({ journal, slots, installer, serving: host, clock, logger, onChange });
+  const reconciler = new Reconciler({ journal, serving: host, executors, settings: store, clock, logger, onChange, random: Math.random });
+
+  // Link: the line to the control plane.
+  const link: Link = new Link({
+    url: identity.mqttUrl,
+    deviceId,
+    secret: identity.secret,
+    outbox,
+    settings: store,
+    clock,
+    logger,
+    random: Math.random,
+    newSessionId: randomUUID,
+    knownGeneration: reconciler.desired?.generation ?? 0,
+    onDesired: (desired) => {
+      reconciler.accept(desired);
+      telemetry.setWindowSeconds(desired.telemetry.windowSeconds);
+    },
+    onConnected: () => reports?.flush(true),
+  });
+
+  // Telemetry: what the device sees of itself.
+  const metrics = new SystemMetricsReader({ files: hostFiles, pids: () => [process.pid, ...host.pids()] });
+  const telemetry: TelemetryReporter = new TelemetryReporter({
+    deviceId,
+    settings: store,
+    atomically: (work) => outbox.atomically(work),
+    publish: (window) => link.publishTelemetry(window),
+    dropped: () => outbox.dropped("telemetry"),
+    newStreamId: randomUUID,
+    windowSeconds: DEFAULT_WINDOW_SECONDS,
+    readSystem: () => metrics.read(),
+    clock,
+    logger,
+  });
+
+  reports = new ReportPublisher({
+    build: () =>
+      buildReport({
+        deviceId,
+        agent: { version: AGENT_VERSION, bootId, startedAt },
+        desired: reconciler.desired,
+        activeSlot: slots.active(),
+        installed: SLOT_NAMES.map((slot) => slots.installed(slot)).filter((slot) => slot !== undefined),
+        record: journal.record,
+        progress: executors.progress,
+        serving: { ...host.state(), endpoint: server.endpoint },
+        outbox: { queued: outbox.totals().messages, droppedTelemetry: outbox.dropped("telemetry") },
+      }),
+    publish: (report) => link.publishReported(report),
+    settings: store,
+    clock,
+    signal: running.signal,
+  });
+
+  // Inventory: what hardware this is.
+  const inventory = createMonitor(settings, store, link, clock, logger);
+
+  const endpoint = await server.start();
+  telemetry.setWindowSeconds(reconciler.desired?.telemetry.windowSeconds ?? DEFAULT_WINDOW_SECONDS);
+  telemetry.start();
+  link.start();
+  const loops = [reconciler.run(running.signal), inventory.run(running.signal)];
+  logger.info("agent is up", { deviceId, version: AGENT_VERSION, endpoint, emulated });
+
+  return {
+    deviceId,
+    endpoint,
+    stop: async () => {
+      logger.info("agent is stopping");
+      running.abort();
+      await server.stop();
+      await Promise.all(loops);
+      await host.stop();
+      await telemetry.stop();
+      reports?.flush();
+      await link.stop();
+      database.close();
+    },
+  };
+}
+
+function servingOf(host: ModelHost) {
+  const { bundleId, model, version, variant, state } = host.state();
+  if (state === "none" || bundleId === undefined || model === undefined || version === undefined || variant === undefined) return undefined;
+  return { bundleId, model, version, variant };
+}
+
+function createMonitor(settings: AgentSettings, store: SettingsStore, link: Link, clock: Clock, logger: Logger): InventoryMonitor {
+  const salt = store.load(SALT_KEY, z.string()) ?? randomBytes(16).toString("hex");
+  store.save(SALT_KEY, salt);
+  const runtimeSources = {
+    agentVersion: AGENT_VERSION,
+    run: runCommand,
+    probeCache: fileProbeCache(join(settings.stateFolder, "runtime-probe.json")),
+    onProblem: (problem: string) => logger.warn("part of the hardware could not be read", { problem }),
+  };
+  const path = settings.emulatedInventory;
+  const collect = async (): Promise<Inventory> => {
+    if (path === undefined) {
+      return collectInventory({
+        ...runtimeSources,
+        files: hostFiles,
+        clock,
+        diskSpace,
+        statePath: settings.stateFolder,
+        serialSalt: salt,
+        glibc: ownGlibcVersion(),
+      });
+    }
+    // Emulated hardware, but what runs the models is really this machine's.
+    const runtime = await readRuntime({ ...runtimeSources, cache: runtimeSources.probeCache });
+    return loadEmulatedInventory(path, { runtime, collectedAt: clock.now() });
+  };
+  const lastReported = store.load(INVENTORY_KEY, inventorySchema);
+  return new InventoryMonitor({
+    collect,
+    onChange: (inventory) => {
+      link.publishInventory(inventory);
+      store.save(INVENTORY_KEY, inventory);
+    },
+    clock,
+    intervalMs: settings.inventoryIntervalMs,
+    ...(lastReported === undefined ? {} : { lastReported }),
+    onProblem: (error) => logger.warn("the inventory could not be collected", { error }),
+  });
+}

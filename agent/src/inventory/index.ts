@@ -1,0 +1,6 @@
+export { collectInventory, type InventoryDependencies } from "./collect-inventory.js";
+export { loadEmulatedInventory } from "./emulated-inventory.js";
+export { InventoryMonitor, type InventoryMonitorOptions } from "./inventory-monitor.js";
+export { ownGlibcVersion } from "./operating-system.js";
+export { fileProbeCache, type ProbeCache, type RuntimeDependencies, readRuntime } from "./runtime.js";
+export { type SystemMetrics, type SystemMetricsDependencies, SystemMetricsReader } from "./system-metrics.js";
