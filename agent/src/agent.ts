@@ -87,6 +87,7 @@ export async function startAgent(settings: AgentSettings, { clock, logger, signa
   const server = new InferenceServer({
     host,
     listen: { host: settings.inferenceHost, port: settings.inferencePort },
+    agentVersion: AGENT_VERSION,
     onInference: (observation) => telemetry.observe(observation),
     logger,
   });

@@ -1,1 +1,2 @@
-export {};
+export { loadSettings, Settings } from "./config/index.js";
+export { type ControlPlane, startControlPlane } from "./control-plane.js";

@@ -8,11 +8,12 @@ const MIGRATIONS: readonly string[] = [
    CREATE TABLE outbox (
      id INTEGER PRIMARY KEY AUTOINCREMENT,
      kind TEXT NOT NULL,
-     droppable INTEGER NOT NULL,
+     retention TEXT NOT NULL,
      bytes INTEGER NOT NULL,
      payload BLOB NOT NULL
    );
-   CREATE INDEX outbox_droppable ON outbox (droppable, id);`,
+   CREATE INDEX outbox_retention ON outbox (retention, id, bytes);
+   CREATE TABLE outbox_dropped (kind TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;`,
 ];
 
 /** What was found on opening. */

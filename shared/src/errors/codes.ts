@@ -90,6 +90,11 @@ export const ERROR_CODES = {
     "An MQTT packet is larger than the broker accepts.",
     "Send files over HTTP, not MQTT.",
   ),
+  SRT_BROKER_UNREACHABLE: entry(
+    503,
+    "The MQTT broker cannot be reached, refused for now or stopped answering.",
+    "The agent tries again by itself and keeps its messages; check the network and the broker.",
+  ),
   // --- models --------------------------------------------------------------------------------
   SRT_MODEL_UNKNOWN: entry(404, "No such model or version.", "Check the name and the version."),
   SRT_MODEL_EXISTS: entry(
@@ -149,6 +154,16 @@ export const ERROR_CODES = {
     "A device did not finish within the deployment's deadline.",
     "Look at the device's last reported step; retry the rollout when it is reachable.",
   ),
+  SRT_DEPLOYMENT_CANCELED: entry(
+    409,
+    "The deployment was canceled with its rollout.",
+    "Nothing to do; start another rollout when you want the bundle on the device.",
+  ),
+  SRT_DEPLOYMENT_SUPERSEDED: entry(
+    409,
+    "A newer rollout took this deployment's place on the device.",
+    "Nothing to do; look at the newer rollout, which the details name.",
+  ),
   // --- agent: over the air -------------------------------------------------------------------
   SRT_DOWNLOAD_FAILED: entry(
     502,
@@ -197,6 +212,11 @@ export const ERROR_CODES = {
     503,
     "More requests wait than the queue holds.",
     "Send fewer requests at once and honour Retry-After.",
+  ),
+  SRT_INFERENCE_TIMED_OUT: entry(
+    504,
+    "A run of the model took longer than allowed; its process was ended.",
+    "Send the request again; if it persists, the model is too slow or hangs on this device.",
   ),
   SRT_PROVIDER_UNAVAILABLE: entry(
     500,

@@ -69,6 +69,11 @@ export const jetsonSchema = z.object({
   l4tRelease: shortTextSchema.optional(),
   jetpackVersion: shortTextSchema.optional(),
   powerMode: z.object({ id: z.number().int().min(0).max(255), name: shortTextSchema.optional() }).optional(),
+  /** Power modes that nvpmodel offers on this module. */
+  powerModes: z
+    .array(z.object({ id: z.number().int().min(0).max(255), name: shortTextSchema }))
+    .max(32)
+    .optional(),
   /** Names of the power rails that can be read. */
   powerRails: z.array(shortTextSchema).max(32).optional(),
 });

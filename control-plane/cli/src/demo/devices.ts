@@ -56,6 +56,7 @@ export async function startAgent(
     SARTOR_CONTROL_PLANE_URL: controlPlaneUrl,
     SARTOR_DEVICE_NAME: device.name,
     SARTOR_INFERENCE_PORT: String(device.inferencePort),
+    SARTOR_NODE: process.execPath,
   };
   if (deviceIdOf(device) === undefined) {
     const request = { lifetimeSeconds: 3600, note: `demo: ${device.name}` };
@@ -73,7 +74,8 @@ export async function startAgent(
   }
   return new ManagedProcess({
     name: `agent ${device.name}`,
-    arguments: [PROGRAMS.agent],
+    program: PROGRAMS.agent,
+    arguments: [],
     environment,
     logFile: join(device.folder, "agent.log"),
     restart: true,

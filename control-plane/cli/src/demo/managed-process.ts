@@ -11,7 +11,8 @@ const STOP_MS = 15_000;
 
 export interface ManagedProcessOptions {
   readonly name: string;
-  /** Program and arguments for Node. */
+  /** What to run; this Node when left out. */
+  readonly program?: string;
   readonly arguments: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
   readonly logFile: string;
@@ -57,16 +58,17 @@ export class ManagedProcess {
 
   #start(): void {
     const startedAt = Date.now();
-    const child = spawn(process.execPath, [...this.#options.arguments], {
+    const { onMessage } = this.#options;
+    const child = spawn(this.#options.program ?? process.execPath, [...this.#options.arguments], {
       env: childEnvironment(this.#options.environment),
-      stdio: ["ignore", "pipe", "pipe", "ipc"],
+      stdio: onMessage === undefined ? ["ignore", "pipe", "pipe"] : ["ignore", "pipe", "pipe", "ipc"],
       // A group of its own: Ctrl-C reaches the launcher only, which ends everything in order.
       detached: true,
     });
     this.#child = child;
     child.stdout?.pipe(this.#log, { end: false });
     child.stderr?.pipe(this.#log, { end: false });
-    child.on("message", (message) => this.#options.onMessage?.(message));
+    if (onMessage !== undefined) child.on("message", onMessage);
     child.on("error", (error) => this.#log.write(`${error.message}\n`));
     child.once("exit", (code, signal) => {
       if (this.#stopping) return;

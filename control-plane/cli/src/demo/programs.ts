@@ -4,7 +4,7 @@ import { CHECKOUT } from "../config/index.js";
 /** The programs that the demo starts, each a process of its own. */
 export const PROGRAMS = {
   controlPlane: join(CHECKOUT, "control-plane", "dist", "main.js"),
-  agent: join(CHECKOUT, "agent", "dist", "main.js"),
+  agent: join(CHECKOUT, "agent", "bin", "sartor-agent"),
   camera: join(CHECKOUT, "workloads", "road-sign", "dist", "camera", "main.js"),
 } as const;
 

@@ -123,7 +123,7 @@ async function startControlPlane(
           SARTOR_STATE_DIR: join(stateFolder, "control-plane"),
           SARTOR_HTTP_PORT: String(ports.http),
           SARTOR_MQTT_PORT: String(ports.mqtt),
-          SARTOR_TELEMETRY_WINDOW_S: String(TELEMETRY_WINDOW_SECONDS),
+          SARTOR_TELEMETRY_WINDOW_SECONDS: String(TELEMETRY_WINDOW_SECONDS),
         },
         logFile,
         restart: true,

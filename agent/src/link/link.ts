@@ -1,0 +1,146 @@
+import {
+  type DesiredState,
+  type Inventory,
+  type LogEvent,
+  PROTOCOL_VERSION,
+  type ReportedState,
+  type TelemetryWindow,
+  type UplinkKind,
+} from "@sartor/shared/protocol";
+import { z } from "zod";
+import type { Clock, Logger } from "../platform/index.js";
+import type { OutboxRetention, OutboxStore, SettingsStore } from "../storage/index.js";
+import { DesiredInbox } from "./desired-inbox.js";
+import { Session } from "./session.js";
+
+const EVENT_SEQUENCE_KEY = "events.sequence";
+/** Longest text of a log event, as its schema has it. */
+const LONGEST_MESSAGE = 4096;
+
+export interface LinkOptions {
+  /** mqtt://host:1883 or mqtts://host:8883. */
+  readonly url: string;
+  readonly deviceId: string;
+  readonly secret: string;
+  /** Certificate authority for mqtts, PEM. */
+  readonly ca?: string;
+  readonly outbox: OutboxStore;
+  /** Of the same database as the outbox. */
+  readonly settings: SettingsStore;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly newSessionId: () => string;
+  /** Generation of the desired state that the agent has stored; 0 without one. */
+  readonly knownGeneration: number;
+  /** Gets each newer desired state once, in rising generations, and stores it before it returns. */
+  readonly onDesired: (desired: DesiredState) => void;
+  /** After each connect: time to report. */
+  readonly onConnected?: () => void;
+  readonly keepaliveSeconds?: number;
+  readonly connectTimeoutMs?: number;
+  readonly acknowledgementTimeoutMs?: number;
+  readonly window?: number;
+}
+
+/** How the link stands. */
+export interface LinkState {
+  readonly connected: boolean;
+  /** Messages that wait for the broker. */
+  readonly queued: number;
+  /** Telemetry windows dropped because the outbox was full. */
+  readonly droppedTelemetry: number;
+  /** Desired states that did not validate, since the start. */
+  readonly invalidDesired: number;
+  /** Desired states that were repeats or older than what is known, since the start. */
+  readonly staleDesired: number;
+}
+
+/**
+ * The agent's line to the control plane. Whatever is published is in the durable outbox when the call returns, and reaches
+ * the broker at least once, in order of its kind, whenever there is a connection.
+ */
+export class Link {
+  readonly #is: LinkOptions;
+  readonly #inbox: DesiredInbox;
+  readonly #session: Session;
+
+  constructor(options: LinkOptions) {
+    this.#is = options;
+    this.#inbox = new DesiredInbox(options);
+    this.#session = new Session({
+      ...options,
+      keepaliveSeconds: options.keepaliveSeconds ?? 30,
+      connectTimeoutMs: options.connectTimeoutMs ?? 20_000,
+      acknowledgementTimeoutMs: options.acknowledgementTimeoutMs ?? 60_000,
+      window: options.window ?? 16,
+      inbox: this.#inbox,
+      onConnected: () => options.onConnected?.(),
+    });
+  }
+
+  /** Begins to connect; returns at once. */
+  start(): void {
+    this.#session.start();
+  }
+
+  /** Ends: empties the outbox for at most `drainMs`, says offline, disconnects. */
+  stop(drainMs = 3_000): Promise<void> {
+    return this.#session.stop(drainMs);
+  }
+
+  state(): LinkState {
+    return {
+      connected: this.#session.connected,
+      queued: this.#is.outbox.totals().messages,
+      droppedTelemetry: this.#is.outbox.dropped("telemetry"),
+      invalidDesired: this.#inbox.invalid,
+      staleDesired: this.#inbox.stale,
+    };
+  }
+
+  /** Only the newest unsent report is kept. @throws SartorError SRT_PACKET_TOO_LARGE */
+  publishReported(reported: ReportedState): void {
+    this.#publish("reported", reported, "latest");
+  }
+
+  /** Only the newest unsent inventory is kept. @throws SartorError SRT_PACKET_TOO_LARGE */
+  publishInventory(inventory: Inventory): void {
+    this.#publish("inventory", inventory, "latest");
+  }
+
+  /**
+   * The oldest windows are dropped, and counted, when the outbox is full. Becomes part of the caller's transaction.
+   *
+   * @throws SartorError SRT_PACKET_TOO_LARGE
+   */
+  publishTelemetry(window: TelemetryWindow): void {
+    this.#publish("telemetry", window, "droppable");
+  }
+
+  /** Tells operators of something; gets its sequence number here. */
+  publishLog(event: Pick<LogEvent, "level" | "message" | "code">): void {
+    const { outbox, settings, deviceId, clock } = this.#is;
+    outbox.atomically(() => {
+      const sequence = (settings.load(EVENT_SEQUENCE_KEY, z.number().int().min(0)) ?? 0) + 1;
+      settings.save(EVENT_SEQUENCE_KEY, sequence);
+      const full: LogEvent = {
+        ...event,
+        message: event.message.slice(0, LONGEST_MESSAGE),
+        schemaVersion: PROTOCOL_VERSION,
+        deviceId,
+        at: Math.max(0, Math.round(clock.now())),
+        type: "log",
+        sequence,
+      };
+      this.#publish("events", full, "kept");
+    });
+  }
+
+  #publish(kind: UplinkKind, message: object, retention: OutboxRetention): void {
+    this.#is.outbox.enqueue(kind, Buffer.from(JSON.stringify(message)), retention);
+    // After the caller's transaction, which may still roll back.
+    setImmediate(() => this.#session.poke());
+  }
+}

@@ -1,0 +1,47 @@
+import { compareGolden, type GoldenVectors, goldenRun, type Tensor } from "@sartor/shared/domain/tensor";
+import type { GoldenTolerance } from "@sartor/shared/protocol";
+import type { LoadedModel } from "../adapter.js";
+import type { ProbeMeasurement } from "../channel/index.js";
+
+/** Least timed runs: 64 are the fewest that support a 90th percentile (MLPerf's early stopping), ample for a median. */
+const LEAST_TIMED_RUNS = 64;
+/** After this time, ms, no further timing run starts: a slow model must not stretch the probe. */
+const TIMING_BUDGET_MS = 2_000;
+
+/** Copies outputs: the engine may reuse their memory in the next run. */
+const keep = (tensors: readonly Tensor[]): Tensor[] =>
+  tensors.map((tensor) => ({ ...tensor, data: new Uint8Array(tensor.data) }));
+
+function concatenate(runs: readonly (readonly Tensor[])[]): Tensor[] {
+  return (runs[0] ?? []).map((first, position) => {
+    const pieces = runs.map((run) => run[position]?.data ?? new Uint8Array());
+    return { ...first, data: new Uint8Array(Buffer.concat(pieces)) };
+  });
+}
+
+/**
+ * Runs the golden vectors one by one on the session that is going to serve, compares every value, and measures the run.
+ * The first pass warms up; timing takes whole further passes' worth of runs within a budget of time.
+ */
+export async function probeModel(
+  model: LoadedModel,
+  golden: GoldenVectors,
+  tolerance: GoldenTolerance,
+): Promise<ProbeMeasurement> {
+  const runs: Tensor[][] = [];
+  for (let index = 0; index < golden.count; index++) {
+    runs.push(keep((await model.run(goldenRun(golden.inputs, golden.count, index))).outputs));
+  }
+  const times: number[] = [];
+  const startedAt = performance.now();
+  for (let turn = 0; turn < LEAST_TIMED_RUNS; turn++) {
+    if (turn > 0 && performance.now() - startedAt > TIMING_BUDGET_MS) break;
+    times.push((await model.run(goldenRun(golden.inputs, golden.count, turn % golden.count))).runMs);
+  }
+  times.sort((a, b) => a - b);
+  return {
+    ...compareGolden(golden.outputs, concatenate(runs), tolerance),
+    goldenVectors: golden.count,
+    medianLatencyMs: times[Math.floor(times.length / 2)] ?? 0,
+  };
+}

@@ -1,0 +1,51 @@
+import type { Classification } from "@sartor/shared/domain/tensor";
+import type { Clock } from "../../platform/index.js";
+
+/** What one inference request looked like, for telemetry. */
+export interface InferenceObservation {
+  /** From the request's arrival to its answer, ms. */
+  readonly latencyMs: number;
+  /** Inside the runtime, ms; absent when it did not run. */
+  readonly runMs?: number;
+  /** The most probable class, its probability and the distribution's entropy (nats); absent for batches and errors. */
+  readonly classIndex?: number;
+  readonly topProbability?: number;
+  readonly entropy?: number;
+  /** Why it failed; absent when it was answered. */
+  readonly errorCode?: string;
+}
+
+/** Follows one request from its arrival. */
+export class InferenceTimer {
+  readonly #clock: Clock;
+  readonly #arrivedAt: number;
+  #runMs: number | undefined;
+  #classification: Classification | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#arrivedAt = clock.monotonic();
+  }
+
+  elapsedMs(): number {
+    return this.#clock.monotonic() - this.#arrivedAt;
+  }
+
+  /** Notes that the model ran. */
+  ran(runMs: number, classification: Classification | undefined): void {
+    this.#runMs = runMs;
+    this.#classification = classification;
+  }
+
+  observe(errorCode?: string): InferenceObservation {
+    const best = this.#classification?.top[0];
+    return {
+      latencyMs: this.elapsedMs(),
+      ...(this.#runMs === undefined ? {} : { runMs: this.#runMs }),
+      ...(best === undefined || errorCode !== undefined
+        ? {}
+        : { classIndex: best.index, topProbability: best.probability, entropy: this.#classification?.entropy ?? 0 }),
+      ...(errorCode === undefined ? {} : { errorCode }),
+    };
+  }
+}

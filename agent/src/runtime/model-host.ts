@@ -1,0 +1,212 @@
+import { SartorError } from "@sartor/shared/errors";
+import type { ReportedServing } from "@sartor/shared/protocol";
+import type { Clock, Logger } from "../platform/index.js";
+import type { ProbeMeasurement } from "./channel/index.js";
+import { ModelProcess, type ProcessExit, ProcessLostError } from "./model-process.js";
+import { type ServableBundle, ServedModel, startModelProcess } from "./served-model.js";
+import { DEFAULT_RUNTIME_SETTINGS, type RuntimeSettings } from "./settings.js";
+
+/** What the acceptance check says about a staged model. */
+export interface ProbeReport extends ProbeMeasurement {
+  /** Providers that really ran the graph, by the runtime's own word. */
+  readonly executionProviders: readonly string[];
+}
+
+/** A model that is loaded beside the serving one and gets no request yet. */
+export interface StagedModel {
+  /** Execution providers that really ran the graph. */
+  readonly executionProviders: readonly string[];
+  /** Runs the bundle's golden vectors on the session that is going to serve. */
+  probe(signal?: AbortSignal): Promise<ProbeReport>;
+  /** Sends new requests here; requests that the former model took end there, then its process goes. */
+  promote(): Promise<void>;
+  /** Ends the staged model; the serving one is untouched. */
+  discard(): Promise<void>;
+}
+
+export interface ModelHostOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly settings?: Partial<RuntimeSettings>;
+  /** Called when {@link ModelHost.state} changed. */
+  readonly onChange?: () => void;
+  /** Called when the serving child ended by itself. */
+  readonly onCrash?: (bundleId: string, exit: ProcessExit) => void;
+}
+
+/** What serves now, and the swap from one bundle to the next. */
+export class ModelHost {
+  readonly #options: ModelHostOptions;
+  readonly #settings: RuntimeSettings;
+  readonly #draining = new Set<Promise<void>>();
+  /** Everything that was staged and neither promoted nor discarded, so that stop() leaves no process behind. */
+  readonly #staged = new Set<ModelProcess>();
+  #current: { readonly served: ServedModel; readonly executionProviders: readonly string[] } | undefined;
+  /** Restarts of models that served before. */
+  #formerRestarts = 0;
+  #staging = 0;
+
+  constructor(options: ModelHostOptions) {
+    this.#options = options;
+    this.#settings = { ...DEFAULT_RUNTIME_SETTINGS, ...options.settings };
+  }
+
+  /** The model that answers requests. */
+  current(): ServedModel | undefined {
+    return this.#current?.served;
+  }
+
+  /** The bundle that answers requests; null when none does. */
+  servingBundleId(): string | null {
+    return this.#current?.served.bundle.bundleId ?? null;
+  }
+
+  /** How often a serving child was started again after a crash, since the agent started. */
+  restarts(): number {
+    return this.#formerRestarts + (this.#current?.served.restarts ?? 0);
+  }
+
+  /** Process ids of the children that serve, for the agent's memory sum. */
+  pids(): number[] {
+    const pid = this.#current?.served.pid;
+    return pid === undefined ? [] : [pid];
+  }
+
+  /** What is reported about serving; the endpoint is added by who knows it. */
+  state(): ReportedServing {
+    const current = this.#current;
+    if (current === undefined) return { state: this.#staging > 0 ? "starting" : "none", restarts: this.restarts() };
+    const { bundleId, manifest } = current.served.bundle;
+    return {
+      state: current.served.state,
+      bundleId,
+      model: manifest.model,
+      version: manifest.version,
+      variant: manifest.variant.name,
+      executionProviders: [...current.executionProviders],
+      restarts: this.restarts(),
+    };
+  }
+
+  /**
+   * Loads a bundle beside the serving one, in a child of its own, and finds out where its graph really runs (in a further
+   * child that ends at once, since profiling costs memory that does not come back).
+   * @throws SartorError as loading says (SRT_MODEL_NOT_ONNX, SRT_MODEL_UNSUPPORTED, SRT_MODEL_SHAPE_MISMATCH,
+   * SRT_MODEL_LABELS_MISMATCH, SRT_PROVIDER_UNAVAILABLE, SRT_GOLDEN_INVALID), or the signal's reason.
+   */
+  async stage(bundle: ServableBundle, signal?: AbortSignal): Promise<StagedModel> {
+    signal?.throwIfAborted();
+    this.#staging++;
+    if (this.#current === undefined) this.#options.onChange?.();
+    try {
+      const executionProviders = await this.#inspect(bundle, signal);
+      const process = await this.#start(bundle, signal);
+      return this.#stagedModel(bundle, process, executionProviders);
+    } finally {
+      this.#staging--;
+      this.#options.onChange?.();
+    }
+  }
+
+  /** Stops serving: requests that were taken are answered first, within the drain time. */
+  async stop(): Promise<void> {
+    this.#retire();
+    for (const process of this.#staged) process.kill();
+    await Promise.all(this.#draining);
+    this.#options.onChange?.();
+  }
+
+  async #inspect(bundle: ServableBundle, signal?: AbortSignal): Promise<readonly string[]> {
+    const inspector = new ModelProcess(this.#settings.childEnvironment);
+    try {
+      const { folder, manifest } = bundle;
+      const call = inspector.call("inspect", { folder, manifest }, [], this.#settings.loadTimeoutMs);
+      return (await abortable(call, signal)).result.executionProviders;
+    } catch (error) {
+      throw readableLoss(error);
+    } finally {
+      inspector.kill();
+    }
+  }
+
+  async #start(bundle: ServableBundle, signal?: AbortSignal): Promise<ModelProcess> {
+    const starting = startModelProcess(bundle, this.#settings);
+    try {
+      return await abortable(starting, signal);
+    } catch (error) {
+      void starting.then((process) => process.kill()).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  #stagedModel(bundle: ServableBundle, process: ModelProcess, executionProviders: readonly string[]): StagedModel {
+    this.#staged.add(process);
+    void process.exited.then(() => this.#staged.delete(process));
+    return {
+      executionProviders,
+      probe: async (signal) => {
+        try {
+          const { result } = await abortable(process.call("probe", {}, [], this.#settings.probeTimeoutMs), signal);
+          return { ...result, executionProviders };
+        } catch (error) {
+          throw readableLoss(error);
+        }
+      },
+      promote: async () => {
+        if (!process.isUsable) {
+          throw new SartorError("SRT_PROBE_FAILED", "The staged model's runtime ended before it was promoted.");
+        }
+        this.#staged.delete(process);
+        const { clock, logger, onChange, onCrash } = this.#options;
+        const served = new ServedModel(bundle, process, {
+          settings: this.#settings,
+          clock,
+          logger,
+          onChange: () => onChange?.(),
+          onCrash: (exit) => onCrash?.(bundle.bundleId, exit),
+        });
+        this.#retire();
+        this.#current = { served, executionProviders };
+        onChange?.();
+      },
+      discard: async () => {
+        if (!this.#staged.has(process)) return;
+        process.kill();
+        await process.exited;
+      },
+    };
+  }
+
+  /** Takes the serving model out of the way and lets it finish what it took. */
+  #retire(): void {
+    const former = this.#current?.served;
+    this.#current = undefined;
+    if (former === undefined) return;
+    this.#formerRestarts += former.restarts;
+    const draining = former.drain().finally(() => this.#draining.delete(draining));
+    this.#draining.add(draining);
+  }
+}
+
+/** Waits for `work` unless the signal comes first. */
+async function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  signal.throwIfAborted();
+  const { promise, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+    // Whoever lost the race must not end the process as an unhandled rejection.
+    work.catch(() => undefined);
+  }
+}
+
+function readableLoss(error: unknown): unknown {
+  if (!(error instanceof ProcessLostError)) return error;
+  return new SartorError("SRT_MODEL_UNSUPPORTED", `The runtime did not survive the model: ${error.message}.`, {
+    cause: error,
+  });
+}

@@ -1,0 +1,88 @@
+import type { DeviceDeploymentView } from "@sartor/shared/protocol";
+import { actionOf } from "../api/index.js";
+import { Ago, ByteBar, type Column, EmulatedMark, StatusBadge, Until } from "../components/index.js";
+import { UNKNOWN, words } from "../format/index.js";
+import { devicePath, Link } from "../router/index.js";
+
+const ENDED: readonly string[] = ["succeeded", "failed", "timed_out", "rejected", "canceled"];
+
+/** Columns of a rollout's table of devices. */
+export const ROLLOUT_COLUMNS: readonly Column<DeviceDeploymentView>[] = [
+  {
+    id: "device",
+    header: "Device",
+    width: 26,
+    priority: 1,
+    sortValue: (deployment) => deployment.deviceName,
+    render: (deployment) => (
+      <span class="two-lines">
+        <span class="row-title">
+          <Link to={devicePath(deployment.deviceId)} title={deployment.deviceName}>
+            {deployment.deviceName}
+          </Link>
+        </span>
+        <span class="second" title={deployment.deviceId}>
+          {deployment.emulated ? <EmulatedMark /> : null} {deployment.deviceId}
+        </span>
+      </span>
+    ),
+  },
+  {
+    id: "status",
+    header: "Status",
+    width: 17,
+    priority: 1,
+    sortValue: (deployment) => `${deployment.status} ${deployment.step}`,
+    render: (deployment) => (
+      <span class="two-lines">
+        <StatusBadge status={deployment.status} />
+        <span class="second">{words(deployment.step)}</span>
+      </span>
+    ),
+  },
+  {
+    id: "progress",
+    header: "Progress",
+    hint: "Bytes that are verified on the device",
+    width: 20,
+    priority: 2,
+    sortValue: ({ progress }) => (progress === null ? null : progress.doneBytes / Math.max(1, progress.totalBytes)),
+    render: ({ progress }) =>
+      progress === null ? <span class="unknown">{UNKNOWN}</span> : <ByteBar progress={progress} />,
+  },
+  {
+    id: "error",
+    header: "Error",
+    width: 44,
+    priority: 1,
+    sortValue: (deployment) => deployment.error?.code ?? null,
+    render: ({ error }) =>
+      error === null ? (
+        <span class="unknown">{UNKNOWN}</span>
+      ) : (
+        <span class="row-error" title={[error.message, actionOf(error.code)].filter(Boolean).join("\n")}>
+          <code class="code">{error.code}</code> {error.message}
+        </span>
+      ),
+  },
+  {
+    id: "updated",
+    header: "Changed",
+    numeric: true,
+    width: 12,
+    priority: 2,
+    sortValue: (deployment) => deployment.updatedAt,
+    render: (deployment) => <Ago at={deployment.updatedAt} />,
+  },
+  {
+    id: "deadline",
+    header: "Deadline",
+    hint: "A device that has not finished by then counts as timed out",
+    numeric: true,
+    width: 12,
+    priority: 3,
+    sortValue: (deployment) => deployment.deadlineAt,
+    render: (deployment) =>
+      ENDED.includes(deployment.status) ? <span class="unknown">{UNKNOWN}</span> : <Until at={deployment.deadlineAt} />,
+  },
+];

@@ -1,0 +1,58 @@
+import type {
+  DeploymentStatus,
+  DeviceDeploymentView,
+  RolloutDetail,
+  RolloutStatus,
+  RolloutSummary,
+} from "@sartor/shared/protocol";
+import type { BarPart } from "../components/index.js";
+import { toneOf, words } from "../format/index.js";
+
+/** Every status in the order of a deployment's life. A type-only import keeps the schemas out of the page, so it is spelt out. */
+const STATUSES: readonly DeploymentStatus[] = [
+  "succeeded",
+  "in_progress",
+  "queued",
+  "failed",
+  "timed_out",
+  "rejected",
+  "canceled",
+];
+const ALWAYS_SHOWN: readonly DeploymentStatus[] = ["succeeded", "in_progress", "queued", "failed"];
+
+/** Counts of a rollout as parts of a bar. Rare statuses appear once they occur. */
+export function statusParts(counts: Partial<Record<DeploymentStatus, number>>): BarPart[] {
+  return STATUSES.filter((status) => ALWAYS_SHOWN.includes(status) || (counts[status] ?? 0) > 0).map((status) => ({
+    name: words(status),
+    count: counts[status] ?? 0,
+    tone: toneOf(status),
+  }));
+}
+
+/** Counts deployments by status. */
+export function tallyStatuses(deployments: readonly DeviceDeploymentView[]): Partial<Record<DeploymentStatus, number>> {
+  const counts: Partial<Record<DeploymentStatus, number>> = {};
+  for (const { status } of deployments) counts[status] = (counts[status] ?? 0) + 1;
+  return counts;
+}
+
+/** What live events brought since a rollout was read. */
+export interface RolloutChanges {
+  readonly summary: RolloutSummary | null;
+  readonly deployments: ReadonlyMap<string, DeviceDeploymentView>;
+}
+
+/** A rollout as it was read, with live changes on top; of two views of one deployment the newer one stands. */
+export function mergeRollout(read: RolloutDetail, changes: RolloutChanges): RolloutDetail {
+  const known = new Set(read.deployments.map((deployment) => deployment.deploymentId));
+  const deployments = read.deployments.map((old) => {
+    const fresh = changes.deployments.get(old.deploymentId);
+    return fresh !== undefined && fresh.updatedAt >= old.updatedAt ? fresh : old;
+  });
+  for (const fresh of changes.deployments.values()) if (!known.has(fresh.deploymentId)) deployments.push(fresh);
+  const { summary } = changes;
+  // A rollout that has ended never runs again: an event from before the read cannot undo what was read.
+  const status: RolloutStatus = summary === null || read.status !== "running" ? read.status : summary.status;
+  const finishedAt = read.finishedAt ?? summary?.finishedAt ?? null;
+  return { ...read, deployments, status, finishedAt };
+}

@@ -1,0 +1,9 @@
+export {
+  type ChartColumns,
+  type ClassShare,
+  chartColumns,
+  classShares,
+  joinTelemetry,
+  type LiveWindow,
+  mergeTelemetry,
+} from "./series.js";

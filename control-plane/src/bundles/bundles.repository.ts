@@ -1,0 +1,107 @@
+import { Injectable } from "@nestjs/common";
+import type { Digest } from "@sartor/shared/protocol";
+import { sql } from "kysely";
+import { Database } from "../database/index.js";
+import { referBlobs } from "../models/index.js";
+import type { BundleTable, BundleTables } from "./bundles.tables.js";
+
+/** A bundle in short. */
+export interface BundleRecord {
+  readonly bundleId: Digest;
+  readonly variantId: string;
+  readonly model: string;
+  readonly version: string;
+  readonly manifestBytes: number;
+  /** Bytes of all files together. */
+  readonly totalBytes: number;
+}
+
+const OWNER = "bundle:";
+
+/** Bundles in the database. */
+@Injectable()
+export class BundlesRepository {
+  constructor(private readonly database: Database) {}
+
+  /** Adds a bundle and refers to its content. */
+  insert(bundle: BundleRecord, digests: Iterable<Digest>, now: number): Promise<void> {
+    return this.database.transaction<BundleTables, void>(async (db) => {
+      await db
+        .insertInto("bundle")
+        .values({
+          bundle_id: bundle.bundleId,
+          variant_id: bundle.variantId,
+          model: bundle.model,
+          version: bundle.version,
+          manifest_bytes: bundle.manifestBytes,
+          total_bytes: bundle.totalBytes,
+          created_at: now,
+        })
+        .execute();
+      await referBlobs(db, `${OWNER}${bundle.bundleId}`, digests);
+    });
+  }
+
+  /** Lets go of the content of bundles that are no more (their version's registration failed). */
+  async dropOrphanReferences(): Promise<void> {
+    await this.database
+      .tables<BundleTables>()
+      .deleteFrom("blob_reference")
+      .where("owner", "like", `${OWNER}%`)
+      .where(({ not, exists, selectFrom }) =>
+        not(
+          exists(
+            selectFrom("bundle")
+              .select("bundle_id")
+              .where(sql<boolean>`blob_reference.owner = ${OWNER} || bundle.bundle_id`),
+          ),
+        ),
+      )
+      .execute();
+  }
+
+  async find(bundleId: Digest): Promise<BundleRecord | undefined> {
+    const row = await this.database
+      .tables<BundleTables>()
+      .selectFrom("bundle")
+      .selectAll()
+      .where("bundle_id", "=", bundleId)
+      .executeTakeFirst();
+    return row === undefined ? undefined : toRecord(row);
+  }
+
+  async ofVersion(model: string, version: string): Promise<BundleRecord[]> {
+    const rows = await this.database
+      .tables<BundleTables>()
+      .selectFrom("bundle")
+      .selectAll()
+      .where("model", "=", model)
+      .where("version", "=", version)
+      .execute();
+    return rows.map(toRecord);
+  }
+
+  /** Tells whether content belongs to a bundle: devices may read nothing else. */
+  async isBundled(digest: Digest): Promise<boolean> {
+    const row = await this.database
+      .tables<BundleTables>()
+      .selectFrom("blob_reference")
+      .select("owner")
+      .where("digest", "=", digest)
+      .where("owner", "like", `${OWNER}%`)
+      .limit(1)
+      .executeTakeFirst();
+    return row !== undefined;
+  }
+}
+
+function toRecord(row: BundleTable): BundleRecord {
+  return {
+    bundleId: row.bundle_id,
+    variantId: row.variant_id,
+    model: row.model,
+    version: row.version,
+    manifestBytes: row.manifest_bytes,
+    totalBytes: row.total_bytes,
+  };
+}

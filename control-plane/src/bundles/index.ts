@@ -1,0 +1,3 @@
+export { BundlesModule } from "./bundles.module.js";
+export type { BundleRecord } from "./bundles.repository.js";
+export { BundlesService } from "./bundles.service.js";

@@ -1,0 +1,93 @@
+import { Injectable, Logger, type OnModuleDestroy } from "@nestjs/common";
+import type { LiveEvent } from "@sartor/shared/protocol";
+import { DevicesService } from "../devices/index.js";
+import { EventBus } from "../events/index.js";
+import { RolloutsService } from "../rollouts/index.js";
+import { toPoint } from "../telemetry/index.js";
+import { Coalescer } from "./coalescer.js";
+import type { LiveClient } from "./live-client.js";
+
+/** Changes of one thing within this time become one event, ms. */
+const WINDOW_MS = 250;
+
+/** Makes an event at the end of a window, out of what then is; undefined where the thing is gone. */
+type MakeEvent = () => Promise<LiveEvent | undefined>;
+
+/** Turns the control plane's events into what live clients see. Nothing is computed while nobody watches. */
+@Injectable()
+export class LiveEvents implements OnModuleDestroy {
+  readonly #logger = new Logger(LiveEvents.name);
+  readonly #clients = new Set<LiveClient>();
+  readonly #changes = new Coalescer<MakeEvent>(WINDOW_MS, (makers) => {
+    this.#delivering = this.#delivering.then(() => this.deliver(makers));
+  });
+  /** One delivery after the other, so that what was read later is also sent later. */
+  #delivering: Promise<void> = Promise.resolve();
+
+  constructor(
+    events: EventBus,
+    private readonly devices: DevicesService,
+    private readonly rollouts: RolloutsService,
+  ) {
+    events.on("device.changed", ({ deviceId }) => this.note(`device ${deviceId}`, () => this.device(deviceId)));
+    events.on("rollout.changed", ({ rolloutId }) => this.note(`rollout ${rolloutId}`, () => this.rollout(rolloutId)));
+    events.on("deployment.changed", ({ deploymentId }) =>
+      this.note(`deployment ${deploymentId}`, () => this.deployment(deploymentId)),
+    );
+    events.on("telemetry.stored", ({ deviceId, message }) =>
+      // Each window is a thing of its own: merging two would lose one.
+      this.note(`telemetry ${deviceId} ${message.streamId} ${message.sequence}`, async () => ({
+        type: "telemetry",
+        deviceId,
+        point: toPoint(message),
+        classCounts: message.inference.classCounts ?? {},
+      })),
+    );
+  }
+
+  onModuleDestroy(): void {
+    this.#changes.stop();
+  }
+
+  /** Adds a client; returns what removes it. */
+  join(client: LiveClient): () => void {
+    this.#clients.add(client);
+    return () => this.#clients.delete(client);
+  }
+
+  /** Tells clients that were too slow, and are not any more, to read everything again. */
+  recoverAll(): void {
+    for (const client of this.#clients) client.recover();
+  }
+
+  private note(key: string, make: MakeEvent): void {
+    if (this.#clients.size > 0) this.#changes.add(key, make);
+  }
+
+  private async deliver(makers: readonly MakeEvent[]): Promise<void> {
+    const texts: string[] = [];
+    for (const make of makers) {
+      try {
+        const event = await make();
+        if (event !== undefined) texts.push(JSON.stringify(event));
+      } catch (error) {
+        this.#logger.error(`A live event could not be made: ${error instanceof Error ? error.message : error}`);
+      }
+    }
+    for (const client of this.#clients) client.send(texts);
+  }
+
+  private async device(deviceId: string): Promise<LiveEvent | undefined> {
+    const device = await this.devices.summary(deviceId);
+    return device === undefined ? undefined : { type: "device", device };
+  }
+
+  private async rollout(rolloutId: string): Promise<LiveEvent> {
+    return { type: "rollout", rollout: await this.rollouts.summary(rolloutId) };
+  }
+
+  private async deployment(deploymentId: string): Promise<LiveEvent | undefined> {
+    const deployment = await this.rollouts.deployment(deploymentId);
+    return deployment === undefined ? undefined : { type: "deployment", deployment };
+  }
+}

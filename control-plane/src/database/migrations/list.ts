@@ -1,0 +1,15 @@
+import type { SchemaMigration } from "../migration.js";
+import { devicesMigration } from "./0001-devices.js";
+import { modelsMigration } from "./0010-models.js";
+import { bundlesMigration } from "./0020-bundles.js";
+import { rolloutsMigration } from "./0030-rollouts.js";
+import { telemetryMigration } from "./0040-telemetry.js";
+
+/** All migrations; the name decides the order. */
+export const MIGRATIONS: readonly SchemaMigration[] = [
+  devicesMigration,
+  modelsMigration,
+  bundlesMigration,
+  rolloutsMigration,
+  telemetryMigration,
+];

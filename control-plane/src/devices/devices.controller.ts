@@ -1,0 +1,62 @@
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Query } from "@nestjs/common";
+import { ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from "@nestjs/swagger";
+import {
+  type DeviceDetail,
+  type DeviceSummary,
+  deviceDetailSchema,
+  deviceIdSchema,
+  deviceSummarySchema,
+  type Page,
+  pageOf,
+  shortTextSchema,
+} from "@sartor/shared/protocol";
+import { z } from "zod";
+import { DevicesService } from "./devices.service.js";
+
+const listQuerySchema = z.object({
+  presence: z.enum(["online", "offline", "never_seen"]).optional(),
+  text: z.string().max(256).optional(),
+  cursor: deviceIdSchema.optional(),
+  limit: z.coerce.number().int().min(1).max(500).default(100),
+});
+const renameSchema = z.object({ name: shortTextSchema.trim().min(1) }).meta({ id: "DeviceRename" });
+const devicePageSchema = pageOf(deviceSummarySchema).meta({ id: "DevicePage" });
+
+@ApiTags("devices")
+@Controller("api/v1/devices")
+export class DevicesController {
+  constructor(private readonly devices: DevicesService) {}
+
+  @Get()
+  @ApiOperation({ summary: "List devices by id; filter by presence and by a part of name, id or board" })
+  @ApiOkResponse({ standardSchema: devicePageSchema })
+  list(@Query({ schema: listQuerySchema }) query: z.output<typeof listQuerySchema>): Promise<Page<DeviceSummary>> {
+    const { cursor, ...filter } = query;
+    return this.devices.list({ ...filter, after: cursor });
+  }
+
+  @Get(":deviceId")
+  @ApiOperation({ summary: "All that is known of a device" })
+  @ApiOkResponse({ standardSchema: deviceDetailSchema })
+  detail(@Param("deviceId") deviceId: string): Promise<DeviceDetail> {
+    return this.devices.detail(deviceId);
+  }
+
+  @Patch(":deviceId")
+  @ApiOperation({ summary: "Change a device's name" })
+  @ApiOkResponse({ standardSchema: deviceDetailSchema })
+  rename(
+    @Param("deviceId") deviceId: string,
+    @Body({ schema: renameSchema }) body: z.output<typeof renameSchema>,
+  ): Promise<DeviceDetail> {
+    return this.devices.rename(deviceId, body.name);
+  }
+
+  @Delete(":deviceId")
+  @HttpCode(204)
+  @ApiOperation({ summary: "Remove a device: its credential ends at once, its live session too" })
+  @ApiNoContentResponse()
+  async delete(@Param("deviceId") deviceId: string): Promise<void> {
+    await this.devices.delete(deviceId);
+  }
+}

@@ -1,0 +1,118 @@
+import { Injectable } from "@nestjs/common";
+import { Database } from "../database/index.js";
+import type { DeviceTable, DeviceTables } from "./devices.tables.js";
+
+/** Which devices a list shows. */
+export interface DeviceFilter {
+  readonly presence?: "online" | "offline" | "never_seen" | undefined;
+  /** Part of a name, an id or a board, letter case ignored. */
+  readonly text?: string | undefined;
+  /** Only ids after this one. */
+  readonly after?: string | undefined;
+  readonly limit: number;
+}
+
+/** Reads and single writes of the registry; what devices send is written by {@link DeviceWrites}. */
+@Injectable()
+export class DevicesRepository {
+  constructor(private readonly database: Database) {}
+
+  /** Adds a device; one that is there already stays as it is. */
+  async insert(device: { deviceId: string; name: string; emulated: boolean; at: number }): Promise<void> {
+    await this.#db
+      .insertInto("device")
+      .values({
+        device_id: device.deviceId,
+        name: device.name,
+        emulated: device.emulated ? 1 : 0,
+        enrolled_at: device.at,
+        presence: "never_seen",
+        presence_since: device.at,
+        desired_generation: 0,
+      })
+      .onConflict((conflict) => conflict.column("device_id").doNothing())
+      .execute();
+  }
+
+  async find(deviceId: string): Promise<DeviceTable | undefined> {
+    return this.#db.selectFrom("device").selectAll().where("device_id", "=", deviceId).executeTakeFirst();
+  }
+
+  /** Devices in the order of their ids. The reported state is left out: lists do not show it. */
+  async list(filter: DeviceFilter): Promise<DeviceTable[]> {
+    let query = this.#db.selectFrom("device").selectAll().orderBy("device_id").limit(filter.limit);
+    if (filter.after !== undefined) query = query.where("device_id", ">", filter.after);
+    if (filter.presence !== undefined) query = query.where("presence", "=", filter.presence);
+    if (filter.text !== undefined && filter.text !== "") {
+      const pattern = filter.text.toLowerCase();
+      // instr and strpos instead of like: what a person types has no wildcards.
+      const position = this.database.dialect === "sqlite" ? "instr" : "strpos";
+      query = query.where((eb) =>
+        eb.or(
+          (["name", "device_id", "board"] as const).map((column) =>
+            eb(eb.fn<number>(position, [eb.fn("lower", [eb.ref(column)]), eb.val(pattern)]), ">", 0),
+          ),
+        ),
+      );
+    }
+    return query.execute();
+  }
+
+  async ids(): Promise<string[]> {
+    const rows = await this.#db.selectFrom("device").select("device_id").orderBy("device_id").execute();
+    return rows.map((row) => row.device_id);
+  }
+
+  async names(): Promise<{ device_id: string; name: string; emulated: number }[]> {
+    return this.#db.selectFrom("device").select(["device_id", "name", "emulated"]).execute();
+  }
+
+  async presences(): Promise<
+    Pick<DeviceTable, "device_id" | "presence" | "presence_since" | "session_id" | "last_seen_at">[]
+  > {
+    return this.#db
+      .selectFrom("device")
+      .select(["device_id", "presence", "presence_since", "session_id", "last_seen_at"])
+      .execute();
+  }
+
+  async count(): Promise<number> {
+    const row = await this.#db
+      .selectFrom("device")
+      .select((eb) => eb.fn.countAll<number>().as("count"))
+      .executeTakeFirstOrThrow();
+    return Number(row.count);
+  }
+
+  async newestInventory(deviceId: string): Promise<string | null> {
+    const row = await this.#db
+      .selectFrom("device_inventory")
+      .select("inventory")
+      .where("device_id", "=", deviceId)
+      .orderBy("received_at", "desc")
+      .limit(1)
+      .executeTakeFirst();
+    return row?.inventory ?? null;
+  }
+
+  /** Changes columns of one device; false when there is no such device. */
+  async update(
+    deviceId: string,
+    columns: Partial<Pick<DeviceTable, "name" | "deployment" | "desired_generation">>,
+  ): Promise<boolean> {
+    const result = await this.#db
+      .updateTable("device")
+      .set(columns)
+      .where("device_id", "=", deviceId)
+      .executeTakeFirst();
+    return result.numUpdatedRows > 0n;
+  }
+
+  async delete(deviceId: string): Promise<void> {
+    await this.#db.deleteFrom("device").where("device_id", "=", deviceId).execute();
+  }
+
+  get #db() {
+    return this.database.tables<DeviceTables>();
+  }
+}

@@ -1,0 +1,132 @@
+import { Injectable } from "@nestjs/common";
+import { SartorError } from "@sartor/shared/errors";
+import type { DeviceDetail, DeviceSummary, Page } from "@sartor/shared/protocol";
+import { DeviceCredentials } from "../auth/index.js";
+import { EventBus } from "../events/index.js";
+import { IngestService } from "../ingest/index.js";
+import { toDetail, toSummary } from "./device-view.js";
+import { DeviceWrites } from "./device-writes.repository.js";
+import { type DeviceFilter, DevicesRepository } from "./devices.repository.js";
+import { PresenceService } from "./presence.service.js";
+
+/** The registry: which devices there are and what is known of each. */
+@Injectable()
+export class DevicesService {
+  constructor(
+    private readonly repository: DevicesRepository,
+    private readonly writes: DeviceWrites,
+    private readonly presence: PresenceService,
+    private readonly credentials: DeviceCredentials,
+    private readonly ingest: IngestService,
+    private readonly events: EventBus,
+  ) {
+    events.on("device.enrolled", async ({ deviceId, name, emulated, at }) => {
+      await repository.insert({ deviceId, name, emulated, at });
+      presence.add(deviceId, at);
+      events.emit("device.changed", { deviceId });
+    });
+    events.on("device.inventory", async (received) => {
+      if (await writes.inventory(received)) events.emit("device.changed", { deviceId: received.deviceId });
+    });
+    events.on("device.reported", async (received) => {
+      if (await writes.reported(received)) events.emit("device.changed", { deviceId: received.deviceId });
+    });
+  }
+
+  /** Lists devices by id. */
+  async list(filter: DeviceFilter): Promise<Page<DeviceSummary>> {
+    const rows = await this.repository.list({ ...filter, limit: filter.limit + 1 });
+    const shown = rows.slice(0, filter.limit);
+    return {
+      items: shown.map((row) => toSummary(row, this.presence.of(row.device_id))),
+      nextCursor: rows.length > filter.limit ? (shown.at(-1)?.device_id ?? null) : null,
+    };
+  }
+
+  /** A device in short; undefined when there is none. */
+  async summary(deviceId: string): Promise<DeviceSummary | undefined> {
+    const row = await this.repository.find(deviceId);
+    return row === undefined ? undefined : toSummary(row, this.presence.of(deviceId));
+  }
+
+  /**
+   * All that is known of a device.
+   *
+   * @throws SartorError SRT_DEVICE_UNKNOWN
+   */
+  async detail(deviceId: string): Promise<DeviceDetail> {
+    const row = await this.repository.find(deviceId);
+    if (row === undefined) throw unknownDevice(deviceId);
+    const [inventory, invalid] = await Promise.all([
+      this.repository.newestInventory(deviceId),
+      this.ingest.invalidMessagesOf(deviceId),
+    ]);
+    return toDetail(toSummary(row, this.presence.of(deviceId)), row, inventory, invalid);
+  }
+
+  /** @throws SartorError SRT_DEVICE_UNKNOWN */
+  async rename(deviceId: string, name: string): Promise<DeviceDetail> {
+    if (!(await this.repository.update(deviceId, { name }))) throw unknownDevice(deviceId);
+    this.events.emit("device.changed", { deviceId });
+    return this.detail(deviceId);
+  }
+
+  /**
+   * Removes a device: its credential first, which ends its session at once, then everything that is known of it.
+   *
+   * @throws SartorError SRT_DEVICE_UNKNOWN
+   */
+  async delete(deviceId: string): Promise<void> {
+    await this.requireExists(deviceId);
+    await this.credentials.revoke(deviceId);
+    await this.ingest.forget(deviceId);
+    this.presence.forget(deviceId);
+    await this.repository.delete(deviceId);
+    this.events.emit("device.deleted", { deviceId });
+  }
+
+  /** @throws SartorError SRT_DEVICE_UNKNOWN */
+  async requireExists(deviceId: string): Promise<void> {
+    if ((await this.repository.find(deviceId)) === undefined) throw unknownDevice(deviceId);
+  }
+
+  /** Ids of all devices, in order. */
+  enrolledIds(): Promise<string[]> {
+    return this.repository.ids();
+  }
+
+  count(): Promise<number> {
+    return this.repository.count();
+  }
+
+  /** Name and kind of devices; ids that are not enrolled are left out. */
+  async namesOf(ids: Iterable<string>): Promise<Map<string, { name: string; emulated: boolean }>> {
+    const wanted = new Set(ids);
+    const rows = await this.repository.names();
+    return new Map(
+      rows
+        .filter((row) => wanted.has(row.device_id))
+        .map((row) => [row.device_id, { name: row.name, emulated: row.emulated === 1 }]),
+    );
+  }
+
+  /** Told by rollouts: the deployment that a device's summary shows. */
+  async setDeployment(deviceId: string, deployment: DeviceSummary["deployment"]): Promise<void> {
+    const text = deployment === null ? null : JSON.stringify(deployment);
+    if (await this.repository.update(deviceId, { deployment: text })) this.events.emit("device.changed", { deviceId });
+  }
+
+  /** Told by rollouts: the generation of the newest desired state. */
+  async setDesiredGeneration(deviceId: string, generation: number): Promise<void> {
+    await this.repository.update(deviceId, { desired_generation: generation });
+  }
+
+  /** Told by telemetry: the newest window in short. Written behind; resolves when committed. */
+  async setLatest(deviceId: string, latest: NonNullable<DeviceSummary["latest"]>): Promise<void> {
+    if (await this.writes.latest(deviceId, latest)) this.events.emit("device.changed", { deviceId });
+  }
+}
+
+function unknownDevice(deviceId: string): SartorError {
+  return new SartorError("SRT_DEVICE_UNKNOWN", `No device ${deviceId} is enrolled.`, { details: { deviceId } });
+}

@@ -1,0 +1,34 @@
+/** One enrolled device. JSON columns hold text; times are ms since 1970. */
+export interface DeviceTable {
+  device_id: string;
+  name: string;
+  emulated: number;
+  enrolled_at: number;
+  presence: string;
+  presence_since: number;
+  session_id: string | null;
+  last_seen_at: number | null;
+  board: string | null;
+  architecture: string | null;
+  inventory_at: number | null;
+  reported: string | null;
+  reported_sequence: number | null;
+  reported_boots: string | null;
+  serving: string | null;
+  deployment: string | null;
+  latest: string | null;
+  desired_generation: number;
+}
+
+/** Inventories of a device, newest last; only those that differ from the one before. */
+export interface DeviceInventoryTable {
+  device_id: string;
+  received_at: number;
+  digest: string;
+  inventory: string;
+}
+
+export interface DeviceTables {
+  device: DeviceTable;
+  device_inventory: DeviceInventoryTable;
+}

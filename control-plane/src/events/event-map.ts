@@ -1,0 +1,69 @@
+import type { DesiredState, DeviceEvent, Inventory, ReportedState, TelemetryWindow } from "@sartor/shared/protocol";
+
+/** A message of a device, validated. */
+export interface Received<T> {
+  readonly deviceId: string;
+  readonly message: T;
+  /** When the control plane got it, ms since 1970: the device's own clock may be wrong. */
+  readonly receivedAt: number;
+}
+
+/**
+ * Every event of the control plane, from its name to its payload. Events flow to the right only: a module listens to
+ * those of the modules on its left.
+ */
+export interface EventMap {
+  // --- ingest: handlers' promises are awaited before the message is acknowledged ---------------
+  "device.inventory": Received<Inventory>;
+  "device.reported": Received<ReportedState>;
+  "device.telemetry": Received<TelemetryWindow>;
+  "device.event": Received<DeviceEvent>;
+  /** A message did not fit its schema and was dropped. */
+  "device.invalid_message": {
+    readonly deviceId: string;
+    readonly kind: string;
+    readonly problem: string;
+    readonly at: number;
+  };
+  /** A device's MQTT session began (embedded broker) or it said so (external broker). */
+  "device.connected": { readonly deviceId: string; readonly at: number };
+  /** A device's MQTT session ended, for whatever reason (embedded broker). */
+  "device.disconnected": { readonly deviceId: string; readonly at: number };
+
+  // --- auth ------------------------------------------------------------------------------------
+  /** A device redeemed its token; its credential is committed. */
+  "device.enrolled": {
+    readonly deviceId: string;
+    readonly name: string;
+    readonly emulated: boolean;
+    readonly at: number;
+  };
+  /** A device's credential is no longer valid. */
+  "device.revoked": { readonly deviceId: string };
+
+  // --- devices ---------------------------------------------------------------------------------
+  /** Anything that a DeviceSummary shows has changed. */
+  "device.changed": { readonly deviceId: string };
+  "device.deleted": { readonly deviceId: string };
+
+  // --- models: handlers' promises are awaited before the version becomes visible ----------------
+  /** A model version passed all checks; its variants are to be made. */
+  "model.version_added": { readonly versionId: string };
+  /** A variant's content is there; its bundle is to be cut. */
+  "variant.built": { readonly variantId: string };
+
+  // --- rollouts --------------------------------------------------------------------------------
+  /** A new desired state was published for a device. */
+  "desired.published": { readonly deviceId: string; readonly desired: DesiredState };
+  /** Anything that a RolloutSummary shows has changed. */
+  "rollout.changed": { readonly rolloutId: string };
+  /** Anything that a DeviceDeploymentView shows has changed. */
+  "deployment.changed": { readonly deploymentId: string; readonly deviceId: string; readonly rolloutId: string };
+
+  // --- telemetry -------------------------------------------------------------------------------
+  /** A telemetry window was stored that was not there before. */
+  "telemetry.stored": Received<TelemetryWindow>;
+}
+
+export type EventName = keyof EventMap;
+export type EventHandler<Name extends EventName> = (payload: EventMap[Name]) => void | Promise<void>;

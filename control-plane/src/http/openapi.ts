@@ -1,0 +1,31 @@
+import type { INestApplication } from "@nestjs/common";
+import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from "@nestjs/swagger";
+import { errorReplySchema } from "@sartor/shared/protocol";
+
+/** Serves the description of the REST interface at `/api/openapi.json`; it is built when it is first asked for. */
+export function serveOpenApi(app: INestApplication, version: string): void {
+  const base = new DocumentBuilder()
+    .setTitle("Sartor control plane")
+    .setDescription("Devices, models, bundles, rollouts and telemetry. Every error has a stable code.")
+    .setVersion(version)
+    .setOpenAPIVersion("3.1.0")
+    .addBearerAuth({ type: "http", scheme: "bearer", description: "The operator's token" }, "operator")
+    .addBearerAuth({ type: "http", scheme: "bearer", description: "<deviceId>.<secret>" }, "device")
+    .addSecurityRequirements("operator")
+    .addGlobalResponse({
+      status: "default",
+      description: "An error with a stable code",
+      standardSchema: errorReplySchema,
+    })
+    .build();
+  let document: OpenAPIObject | undefined;
+  SwaggerModule.setup(
+    "api/docs",
+    app,
+    () => {
+      document ??= SwaggerModule.createDocument(app, base);
+      return document;
+    },
+    { ui: false, raw: ["json"], jsonDocumentUrl: "api/openapi.json" },
+  );
+}

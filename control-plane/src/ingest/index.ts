@@ -1,0 +1,2 @@
+export { IngestModule } from "./ingest.module.js";
+export { IngestService } from "./ingest.service.js";

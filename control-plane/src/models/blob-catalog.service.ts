@@ -1,0 +1,98 @@
+import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from "@nestjs/common";
+import { SartorError } from "@sartor/shared/errors";
+import type { Digest } from "@sartor/shared/protocol";
+import { Clock } from "../config/index.js";
+import { BlobStore, type PutOptions, type StoredBlob } from "../storage/index.js";
+import { BlobCatalogRepository } from "./blob-catalog.repository.js";
+
+/** Content that nothing refers to is kept this long, ms. */
+export const UNREFERENCED_LIFETIME_MS = 24 * 3_600_000;
+const COLLECT_INTERVAL_MS = 3_600_000;
+/** Most blobs removed in one go. */
+const COLLECT_BATCH = 1_000;
+
+/** The blob store with a memory: what is in it, since when and who needs it. Content goes in through here only. */
+@Injectable()
+export class BlobCatalog implements OnApplicationBootstrap, OnModuleDestroy {
+  readonly #logger = new Logger(BlobCatalog.name);
+  #timer: NodeJS.Timeout | undefined;
+  /** Recording and removing exclude each other, so that content put again is not removed with its older self. */
+  #exclusive: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    private readonly store: BlobStore,
+    private readonly repository: BlobCatalogRepository,
+    private readonly clock: Clock,
+  ) {}
+
+  async onApplicationBootstrap(): Promise<void> {
+    await this.adoptStrays();
+    this.#timer = setInterval(() => {
+      this.collect().catch((error) => this.#logger.error(`Unreferenced content was not removed: ${error}`));
+    }, COLLECT_INTERVAL_MS).unref();
+  }
+
+  onModuleDestroy(): void {
+    clearInterval(this.#timer);
+  }
+
+  /**
+   * Stores content. It is collected after a day unless something refers to it.
+   *
+   * @throws SartorError SRT_BODY_TOO_LARGE, SRT_DIGEST_MISMATCH
+   */
+  async put(content: AsyncIterable<Uint8Array>, options: PutOptions): Promise<StoredBlob> {
+    const stored = await this.store.put(content, options);
+    await this.#alone(async () => {
+      if ((await this.store.size(stored.digest)) === undefined) {
+        throw new SartorError("SRT_CONFLICT", "The same content was being removed just now; send it again.");
+      }
+      await this.repository.record(stored, this.clock.now());
+    });
+    return stored;
+  }
+
+  /**
+   * Makes sure that content is there and stays for another day.
+   *
+   * @returns its size, bytes
+   * @throws SartorError SRT_BLOB_UNKNOWN
+   */
+  async hold(digest: Digest): Promise<number> {
+    const bytes = await this.#alone(() => this.repository.touch(digest, this.clock.now()));
+    if (bytes === undefined || (await this.store.size(digest)) !== bytes) {
+      throw new SartorError("SRT_BLOB_UNKNOWN", `No content with the digest ${digest} was uploaded.`, {
+        details: { digest },
+      });
+    }
+    return bytes;
+  }
+
+  /** Removes what nobody refers to for a day; tells how many blobs. */
+  async collect(): Promise<number> {
+    const before = this.clock.now() - UNREFERENCED_LIFETIME_MS;
+    let removed = 0;
+    for (const digest of await this.repository.findCollectable(before, COLLECT_BATCH)) {
+      removed += await this.#alone(async () => {
+        if (!(await this.repository.forget(digest, before))) return 0;
+        await this.store.delete(digest);
+        return 1;
+      });
+    }
+    if (removed > 0) this.#logger.log(`Removed ${removed} blobs that nothing refers to.`);
+    return removed;
+  }
+
+  /** Content whose row was never written (the process was killed in between) gets one, so that it is collected in time. */
+  private async adoptStrays(): Promise<void> {
+    for await (const blob of this.store.list()) {
+      if (!(await this.repository.has(blob.digest))) await this.repository.record(blob, this.clock.now());
+    }
+  }
+
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#exclusive.then(work);
+    this.#exclusive = result.catch(() => undefined);
+    return result;
+  }
+}

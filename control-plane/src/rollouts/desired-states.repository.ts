@@ -1,0 +1,180 @@
+import { Injectable } from "@nestjs/common";
+import { FOLLOWED_STATUSES, wantedDeployment } from "@sartor/shared/domain/deployment";
+import { type DesiredDeployment, type DesiredState, PROTOCOL_VERSION } from "@sartor/shared/protocol";
+import type { Transaction } from "kysely";
+import { Database } from "../database/index.js";
+import { noteToPlan } from "./deployments.repository.js";
+import type { RolloutTables } from "./rollouts.tables.js";
+
+/** A bundle's part of a desired state, by its id. */
+export type BundleOf = (bundleId: string) => DesiredDeployment["bundle"] | undefined;
+
+/** What planning needs besides the database. */
+export interface PlanContext {
+  readonly now: number;
+  readonly windowSeconds: number;
+  readonly bundleOf: BundleOf;
+}
+
+/** What devices shall do, in the database: kept before it is published. */
+@Injectable()
+export class DesiredStatesRepository {
+  constructor(private readonly database: Database) {}
+
+  noteToPlan(deviceIds: readonly string[]): Promise<void> {
+    return this.database.transaction<RolloutTables, void>((db) => noteToPlan(db, deviceIds));
+  }
+
+  async findToPlan(limit: number): Promise<string[]> {
+    const rows = await this.database
+      .tables<RolloutTables>()
+      .selectFrom("device_to_plan")
+      .select("device_id")
+      .limit(limit)
+      .execute();
+    return rows.map((row) => row.device_id);
+  }
+
+  /** Bundles that the devices' desired states will name. */
+  async bundlesFollowed(deviceIds: readonly string[]): Promise<string[]> {
+    const rows = await this.database
+      .tables<RolloutTables>()
+      .selectFrom("device_deployment")
+      .select("bundle_id")
+      .distinct()
+      .where("device_id", "in", deviceIds)
+      .where("status", "in", FOLLOWED_STATUSES)
+      .execute();
+    return rows.map((row) => row.bundle_id);
+  }
+
+  /** Computes and keeps the desired states of some devices; a state that says the same keeps its generation. */
+  plan(deviceIds: readonly string[], context: PlanContext): Promise<void> {
+    return this.database.transaction<RolloutTables, void>(async (db) => {
+      for (const deviceId of deviceIds) await planOne(db, deviceId, context);
+      await db.deleteFrom("device_to_plan").where("device_id", "in", deviceIds).execute();
+    });
+  }
+
+  /** Lifts a generation above what a device says it has seen (the database is older than the device: a restored backup). */
+  lift(deviceId: string, seen: number, now: number): Promise<boolean> {
+    return this.database.transaction<RolloutTables, boolean>(async (db) => {
+      const stored = await load(db, deviceId);
+      if (stored === undefined || stored.generation >= seen) return false;
+      await save(db, { ...stored, generation: seen + 1, issuedAt: now });
+      return true;
+    });
+  }
+
+  async unpublished(limit: number): Promise<DesiredState[]> {
+    const rows = await this.database
+      .tables<RolloutTables>()
+      .selectFrom("desired_state")
+      .select("desired")
+      .where("published", "=", 0)
+      .limit(limit)
+      .execute();
+    return rows.map((row) => JSON.parse(row.desired) as DesiredState);
+  }
+
+  /** Notes what was published; a state that changed meanwhile stays to be published. */
+  markPublished(published: readonly DesiredState[]): Promise<void> {
+    return this.database.transaction<RolloutTables, void>(async (db) => {
+      for (const { deviceId, generation } of published) {
+        await db
+          .updateTable("desired_state")
+          .set({ published: 1 })
+          .where("device_id", "=", deviceId)
+          .where("generation", "=", generation)
+          .execute();
+      }
+    });
+  }
+
+  /** Desired states page by page, in the order of the devices' ids. */
+  async page(after: string, limit: number): Promise<DesiredState[]> {
+    const rows = await this.database
+      .tables<RolloutTables>()
+      .selectFrom("desired_state")
+      .select("desired")
+      .where("device_id", ">", after)
+      .orderBy("device_id")
+      .limit(limit)
+      .execute();
+    return rows.map((row) => JSON.parse(row.desired) as DesiredState);
+  }
+
+  async find(deviceId: string): Promise<DesiredState | undefined> {
+    const row = await this.database
+      .tables<RolloutTables>()
+      .selectFrom("desired_state")
+      .select("desired")
+      .where("device_id", "=", deviceId)
+      .executeTakeFirst();
+    return row === undefined ? undefined : (JSON.parse(row.desired) as DesiredState);
+  }
+
+  forget(deviceId: string): Promise<void> {
+    return this.database.transaction<RolloutTables, void>(async (db) => {
+      await db.deleteFrom("desired_state").where("device_id", "=", deviceId).execute();
+      await db.deleteFrom("device_to_plan").where("device_id", "=", deviceId).execute();
+    });
+  }
+}
+
+type Db = Transaction<RolloutTables>;
+
+async function planOne(db: Db, deviceId: string, context: PlanContext): Promise<void> {
+  const followed = await db
+    .selectFrom("device_deployment as deployment")
+    .innerJoin("rollout", "rollout.rollout_id", "deployment.rollout_id")
+    .select(["deployment.deployment_id", "deployment.rollout_id", "deployment.bundle_id", "deployment.status"])
+    .select("rollout.probe")
+    .where("deployment.device_id", "=", deviceId)
+    .where("deployment.status", "in", FOLLOWED_STATUSES)
+    .orderBy("deployment.rollout_id", "desc")
+    .limit(1)
+    .execute();
+  const wanted = wantedDeployment(followed);
+  const bundle = wanted === undefined ? undefined : context.bundleOf(wanted.bundle_id);
+  const deployment: DesiredState["deployment"] =
+    wanted === undefined || bundle === undefined
+      ? null
+      : {
+          deploymentId: wanted.deployment_id,
+          rolloutId: wanted.rollout_id,
+          bundle,
+          probe: JSON.parse(wanted.probe) as DesiredDeployment["probe"],
+        };
+  const stored = await load(db, deviceId);
+  const telemetry = { windowSeconds: context.windowSeconds };
+  const says = (state: Pick<DesiredState, "deployment" | "telemetry">) =>
+    JSON.stringify([state.deployment, state.telemetry]);
+  if (stored !== undefined && says(stored) === says({ deployment, telemetry })) return;
+  await save(db, {
+    schemaVersion: PROTOCOL_VERSION,
+    deviceId,
+    generation: (stored?.generation ?? 0) + 1,
+    issuedAt: context.now,
+    deployment,
+    telemetry,
+  });
+}
+
+async function load(db: Db, deviceId: string): Promise<DesiredState | undefined> {
+  const row = await db
+    .selectFrom("desired_state")
+    .select("desired")
+    .where("device_id", "=", deviceId)
+    .executeTakeFirst();
+  return row === undefined ? undefined : (JSON.parse(row.desired) as DesiredState);
+}
+
+async function save(db: Db, desired: DesiredState): Promise<void> {
+  const values = { generation: desired.generation, desired: JSON.stringify(desired), published: 0 };
+  await db
+    .insertInto("desired_state")
+    .values({ device_id: desired.deviceId, ...values })
+    .onConflict((conflict) => conflict.column("device_id").doUpdateSet(values))
+    .execute();
+}

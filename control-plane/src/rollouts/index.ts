@@ -1,0 +1,2 @@
+export { RolloutsModule } from "./rollouts.module.js";
+export { RolloutsService } from "./rollouts.service.js";

@@ -1,0 +1,189 @@
+import { Injectable } from "@nestjs/common";
+import type { RolloutState, WaveCounts } from "@sartor/shared/domain/rollout";
+import {
+  DEPLOYMENT_STATUSES,
+  type DeploymentStatus,
+  type DesiredDeployment,
+  type RolloutSummary,
+} from "@sartor/shared/protocol";
+import { Database } from "../database/index.js";
+import type { RolloutTable, RolloutTables } from "./rollouts.tables.js";
+
+/** What a new rollout is. */
+export interface NewRollout {
+  readonly rolloutId: string;
+  readonly name: string;
+  readonly model: string;
+  readonly version: string;
+  readonly deadlineMs: number;
+  readonly probe: DesiredDeployment["probe"];
+  readonly createdAt: number;
+  /** Devices by wave, the first wave first. */
+  readonly waves: readonly (readonly string[])[];
+}
+
+/** A rollout as the executor sees it. */
+export interface RunningRollout {
+  readonly rolloutId: string;
+  readonly model: string;
+  readonly version: string;
+  readonly deadlineMs: number;
+  readonly state: RolloutState;
+  readonly cancelRequested: boolean;
+}
+
+/** SQLite binds at most 32,766 values in a statement. */
+const ROWS_AT_ONCE = 1_000;
+
+/** Rollouts and their devices in the database. */
+@Injectable()
+export class RolloutsRepository {
+  constructor(private readonly database: Database) {}
+
+  insert(rollout: NewRollout): Promise<void> {
+    return this.database.transaction<RolloutTables, void>(async (db) => {
+      await db
+        .insertInto("rollout")
+        .values({
+          rollout_id: rollout.rolloutId,
+          name: rollout.name,
+          model: rollout.model,
+          version: rollout.version,
+          deadline_ms: rollout.deadlineMs,
+          probe: JSON.stringify(rollout.probe),
+          status: "running",
+          wave: 0,
+          cancel_requested_at: null,
+          created_at: rollout.createdAt,
+          finished_at: null,
+        })
+        .execute();
+      const rows = rollout.waves.flatMap((devices, index) =>
+        devices.map((deviceId) => ({ rollout_id: rollout.rolloutId, wave: index + 1, device_id: deviceId })),
+      );
+      for (let start = 0; start < rows.length; start += ROWS_AT_ONCE) {
+        await db
+          .insertInto("rollout_device")
+          .values(rows.slice(start, start + ROWS_AT_ONCE))
+          .execute();
+      }
+    });
+  }
+
+  /** Notes that an operator wants the rollout to stop; false where it does not run any more. */
+  async requestCancel(rolloutId: string, now: number): Promise<boolean> {
+    const result = await this.database
+      .tables<RolloutTables>()
+      .updateTable("rollout")
+      .set((eb) => ({ cancel_requested_at: eb.fn.coalesce("cancel_requested_at", eb.val(now)) }))
+      .where("rollout_id", "=", rolloutId)
+      .where("status", "=", "running")
+      .executeTakeFirst();
+    return result.numUpdatedRows > 0n;
+  }
+
+  /** Every rollout that runs, oldest first. */
+  async findRunning(): Promise<RunningRollout[]> {
+    const rows = await this.database
+      .tables<RolloutTables>()
+      .selectFrom("rollout")
+      .selectAll()
+      .where("status", "=", "running")
+      .orderBy("rollout_id")
+      .execute();
+    return rows.map((row) => ({
+      rolloutId: row.rollout_id,
+      model: row.model,
+      version: row.version,
+      deadlineMs: row.deadline_ms,
+      state: { status: row.status, wave: row.wave },
+      cancelRequested: row.cancel_requested_at !== null,
+    }));
+  }
+
+  async saveState(rolloutId: string, state: RolloutState, finishedAt: number | null): Promise<void> {
+    await this.database
+      .tables<RolloutTables>()
+      .updateTable("rollout")
+      .set({ status: state.status, wave: state.wave, finished_at: finishedAt })
+      .where("rollout_id", "=", rolloutId)
+      .execute();
+  }
+
+  /** Counts of deployments by status, wave by wave; a wave that was not started has none. */
+  async countWaves(rolloutId: string): Promise<WaveCounts[]> {
+    const db = this.database.tables<RolloutTables>();
+    const waves = await db
+      .selectFrom("rollout_device")
+      .select("wave")
+      .distinct()
+      .where("rollout_id", "=", rolloutId)
+      .orderBy("wave")
+      .execute();
+    const counted = await db
+      .selectFrom("device_deployment")
+      .select(["wave", "status", (eb) => eb.fn.countAll<number>().as("count")])
+      .where("rollout_id", "=", rolloutId)
+      .groupBy(["wave", "status"])
+      .execute();
+    return waves.map(({ wave }) =>
+      Object.fromEntries(counted.filter((row) => row.wave === wave).map((row) => [row.status, Number(row.count)])),
+    );
+  }
+
+  async find(rolloutId: string): Promise<RolloutSummary | undefined> {
+    const row = await this.database
+      .tables<RolloutTables>()
+      .selectFrom("rollout")
+      .selectAll()
+      .where("rollout_id", "=", rolloutId)
+      .executeTakeFirst();
+    return row === undefined ? undefined : (await this.summarise([row]))[0];
+  }
+
+  /** Rollouts, newest first; one more than asked for where there are more. */
+  async list(limit: number, before: string | undefined): Promise<RolloutSummary[]> {
+    let query = this.database
+      .tables<RolloutTables>()
+      .selectFrom("rollout")
+      .selectAll()
+      .orderBy("rollout_id", "desc")
+      .limit(limit + 1);
+    if (before !== undefined) query = query.where("rollout_id", "<", before);
+    return this.summarise(await query.execute());
+  }
+
+  private async summarise(rows: readonly RolloutTable[]): Promise<RolloutSummary[]> {
+    if (rows.length === 0) return [];
+    const counted = await this.database
+      .tables<RolloutTables>()
+      .selectFrom("device_deployment")
+      .select(["rollout_id", "status", (eb) => eb.fn.countAll<number>().as("count")])
+      .where(
+        "rollout_id",
+        "in",
+        rows.map((row) => row.rollout_id),
+      )
+      .groupBy(["rollout_id", "status"])
+      .execute();
+    return rows.map((row) => {
+      const counts = Object.fromEntries(DEPLOYMENT_STATUSES.map((status) => [status, 0])) as Record<
+        DeploymentStatus,
+        number
+      >;
+      for (const entry of counted) {
+        if (entry.rollout_id === row.rollout_id) counts[entry.status] = Number(entry.count);
+      }
+      return {
+        rolloutId: row.rollout_id,
+        name: row.name,
+        model: row.model,
+        version: row.version,
+        status: row.status,
+        createdAt: row.created_at,
+        finishedAt: row.finished_at,
+        counts,
+      };
+    });
+  }
+}

@@ -1,0 +1,141 @@
+import { Injectable } from "@nestjs/common";
+import { SartorError } from "@sartor/shared/errors";
+import type {
+  DeviceDeploymentView,
+  Page,
+  RolloutDetail,
+  RolloutSummary,
+  rolloutRequestSchema,
+} from "@sartor/shared/protocol";
+import type { z } from "zod";
+import { BundlesService } from "../bundles/index.js";
+import { Clock, Ids } from "../config/index.js";
+import { DevicesService } from "../devices/index.js";
+import { EventBus } from "../events/index.js";
+import { ModelsService } from "../models/index.js";
+import { type ChangedDeployment, DeploymentsRepository } from "./deployments.repository.js";
+import { RolloutExecutor } from "./rollout-executor.service.js";
+import { RolloutsRepository } from "./rollouts.repository.js";
+
+/** A rollout request with its defaults filled in. */
+export type RolloutOrder = z.output<typeof rolloutRequestSchema>;
+
+/** Rollouts as operators see them. A command only changes what is wanted; the executor makes the progress. */
+@Injectable()
+export class RolloutsService {
+  constructor(
+    private readonly repository: RolloutsRepository,
+    private readonly deployments: DeploymentsRepository,
+    private readonly executor: RolloutExecutor,
+    private readonly models: ModelsService,
+    private readonly bundles: BundlesService,
+    private readonly devices: DevicesService,
+    private readonly events: EventBus,
+    private readonly clock: Clock,
+    private readonly ids: Ids,
+  ) {}
+
+  /**
+   * Orders a rollout in one wave.
+   *
+   * @throws SartorError SRT_MODEL_UNKNOWN, SRT_DEVICE_UNKNOWN, SRT_ROLLOUT_NO_DEVICES
+   */
+  async create(order: RolloutOrder): Promise<RolloutSummary> {
+    await this.models.get(order.model, order.version);
+    if ((await this.bundles.ofVersion(order.model, order.version)).length === 0) {
+      throw new SartorError("SRT_BUNDLE_UNKNOWN", `Version ${order.version} of ${order.model} has no bundle.`);
+    }
+    const devices = await this.select(order.devices);
+    const rolloutId = this.ids.ulid();
+    const { deadlineSeconds, soakSeconds, maximumLatencyMs } = order.probe;
+    await this.repository.insert({
+      rolloutId,
+      name: order.name,
+      model: order.model,
+      version: order.version,
+      deadlineMs: order.deadlineSeconds * 1_000,
+      probe: {
+        deadlineMs: deadlineSeconds * 1_000,
+        soakMs: soakSeconds * 1_000,
+        ...(maximumLatencyMs === undefined ? {} : { maximumLatencyMs }),
+      },
+      createdAt: this.clock.now(),
+      waves: [devices],
+    });
+    this.events.emit("rollout.changed", { rolloutId });
+    this.executor.kick();
+    return this.summary(rolloutId);
+  }
+
+  /**
+   * Asks a rollout to stop: what is under way is canceled, what succeeded stays.
+   *
+   * @throws SartorError SRT_ROLLOUT_UNKNOWN; SRT_CONFLICT where it ended already
+   */
+  async cancel(rolloutId: string): Promise<RolloutSummary> {
+    const { status } = await this.summary(rolloutId);
+    if (!(await this.repository.requestCancel(rolloutId, this.clock.now()))) {
+      throw new SartorError("SRT_CONFLICT", `The rollout has ${status} already.`, { details: { status } });
+    }
+    this.executor.kick();
+    return this.summary(rolloutId);
+  }
+
+  async list(limit: number, cursor: string | undefined): Promise<Page<RolloutSummary>> {
+    const rollouts = await this.repository.list(limit, cursor);
+    const items = rollouts.slice(0, limit);
+    return { items, nextCursor: rollouts.length > limit ? (items.at(-1)?.rolloutId ?? null) : null };
+  }
+
+  /** @throws SartorError SRT_ROLLOUT_UNKNOWN */
+  async summary(rolloutId: string): Promise<RolloutSummary> {
+    const summary = await this.repository.find(rolloutId);
+    if (summary === undefined) throw new SartorError("SRT_ROLLOUT_UNKNOWN", `There is no rollout ${rolloutId}.`);
+    return summary;
+  }
+
+  /** @throws SartorError SRT_ROLLOUT_UNKNOWN */
+  async detail(rolloutId: string): Promise<RolloutDetail> {
+    const summary = await this.summary(rolloutId);
+    const deployments = await this.deployments.ofRollout(rolloutId);
+    const names = await this.devices.namesOf(deployments.map(({ deviceId }) => deviceId));
+    return {
+      ...summary,
+      deployments: deployments.map((deployment) => toView(deployment, names.get(deployment.deviceId))),
+    };
+  }
+
+  /** One deployment; undefined where there is none. */
+  async deployment(deploymentId: string): Promise<DeviceDeploymentView | undefined> {
+    const deployment = await this.deployments.find(deploymentId);
+    if (deployment === undefined) return undefined;
+    return toView(deployment, await this.devices.summary(deployment.deviceId));
+  }
+
+  private async select(devices: RolloutOrder["devices"]): Promise<string[]> {
+    const enrolled = await this.devices.enrolledIds();
+    if (devices === "all") {
+      if (enrolled.length > 0) return enrolled;
+      throw new SartorError("SRT_ROLLOUT_NO_DEVICES", "No device is enrolled.");
+    }
+    const known = new Set(enrolled);
+    const wanted = [...new Set(devices)];
+    const unknown = wanted.filter((deviceId) => !known.has(deviceId));
+    if (unknown.length > 0) {
+      throw new SartorError(
+        "SRT_DEVICE_UNKNOWN",
+        `${unknown.length} of the devices are not enrolled: ${unknown.slice(0, 5).join(", ")}.`,
+        { details: { devices: unknown.slice(0, 100) } },
+      );
+    }
+    return wanted;
+  }
+}
+
+/** A device that was deleted since keeps its id as its name. */
+function toView(
+  deployment: ChangedDeployment,
+  device: { readonly name: string; readonly emulated: boolean } | undefined,
+): DeviceDeploymentView {
+  return { ...deployment, deviceName: device?.name ?? deployment.deviceId, emulated: device?.emulated ?? false };
+}

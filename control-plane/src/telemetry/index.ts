@@ -1,0 +1,3 @@
+export { TelemetryModule } from "./telemetry.module.js";
+export { TelemetryService } from "./telemetry.service.js";
+export { toPoint } from "./telemetry-point.js";

@@ -1,0 +1,1 @@
+export { DdSketch, type DdSketchOptions } from "./dd-sketch.js";

@@ -1,0 +1,31 @@
+export {
+  type Classification,
+  type ClassProbability,
+  classifyRow,
+  entropy,
+  softmax,
+  topClasses,
+} from "./classification.js";
+export {
+  compareGolden,
+  type GoldenComparison,
+  type GoldenVectors,
+  goldenRun,
+  MOST_GOLDEN_VECTORS,
+  readGoldenVectors,
+  writeGoldenVectors,
+} from "./golden-vectors.js";
+export { createImageTensorWriter, type ImageTensorWriter } from "./image-tensor.js";
+export { readSafetensors, SAFETENSORS_LIMITS, type Safetensors, writeSafetensors } from "./safetensors.js";
+export {
+  ELEMENT_BYTES,
+  type ElementsOf,
+  elementCount,
+  halfToNumber,
+  shapeFits,
+  type Tensor,
+  type TensorElements,
+  tensorFrom,
+  toNumbers,
+  viewElements,
+} from "./tensor.js";

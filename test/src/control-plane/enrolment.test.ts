@@ -1,0 +1,119 @@
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { type EnrolmentReply, type ErrorReply, topicOf } from "@sartor/shared/protocol";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type RunningControlPlane, startControlPlane } from "../support/control-plane.js";
+import { connectDevice, enrol, makeSecret, makeToken, rest } from "../support/enrolled-device.js";
+
+describe("enrolment", () => {
+  let controlPlane: RunningControlPlane;
+  beforeAll(async () => {
+    controlPlane = await startControlPlane({ env: { SARTOR_ENROLMENTS_PER_MINUTE: "1000" } });
+  });
+  afterAll(() => controlPlane.stop());
+
+  const enrolWith = (token: string, secret: string, name = "Gate 7, left") =>
+    rest<EnrolmentReply & ErrorReply>(
+      controlPlane,
+      "POST",
+      "/api/v1/enrolments",
+      { schemaVersion: 1, token, secret, name, emulated: true },
+      null,
+    );
+
+  it("turns a token into a device that can connect and is listed", async () => {
+    const device = await enrol(controlPlane, "Gate 7, left");
+    expect(device.deviceId).toMatch(/^gate-7-left-[a-z0-9]{8}$/);
+    const session = await connectDevice(device);
+    await session.subscribeAsync(topicOf(device.deviceId, "desired"), { qos: 1 });
+    const { body } = await rest(controlPlane, "GET", `/api/v1/devices/${device.deviceId}`);
+    expect(body).toMatchObject({ name: "Gate 7, left", emulated: false, presence: { status: "online" } });
+    await session.endAsync();
+  });
+
+  it("a lost reply costs nothing: the same token with the same secret gives the same device", async () => {
+    const token = await makeToken(controlPlane);
+    const secret = makeSecret();
+    const first = await enrolWith(token, secret);
+    const second = await enrolWith(token, secret);
+    expect(second.status).toBe(200);
+    expect(second.body).toEqual(first.body);
+  });
+
+  it("a used token does not enrol another device", async () => {
+    const token = await makeToken(controlPlane);
+    await enrolWith(token, makeSecret());
+    const { status, body } = await enrolWith(token, makeSecret());
+    expect([status, body.error.code]).toEqual([409, "SRT_ENROLMENT_TOKEN_USED"]);
+  });
+
+  it("of ten devices that send one token at once, one is enrolled", async () => {
+    const token = await makeToken(controlPlane);
+    const replies = await Promise.all(Array.from({ length: 10 }, () => enrolWith(token, makeSecret())));
+    expect(replies.filter(({ status }) => status === 200)).toHaveLength(1);
+    expect(replies.filter(({ status }) => status === 409)).toHaveLength(9);
+  });
+
+  it("an unknown token is refused", async () => {
+    const { status, body } = await enrolWith("x".repeat(43), makeSecret());
+    expect([status, body.error.code]).toEqual([401, "SRT_ENROLMENT_TOKEN_UNKNOWN"]);
+  });
+
+  it("a malformed request is refused with the problems named", async () => {
+    const { status, body } = await enrolWith("x".repeat(43), "too short");
+    expect([status, body.error.code]).toEqual([400, "SRT_INVALID_REQUEST"]);
+    expect(body.error.details?.problems).toEqual([expect.stringContaining("secret: expected 32 bytes as base64url")]);
+  });
+
+  it("only the operator makes tokens, and a device's credential is not the operator's", async () => {
+    const device = await enrol(controlPlane);
+    for (const authorization of [null, "Bearer wrong", `Bearer ${device.deviceId}.${device.secret}`]) {
+      const reply = await rest<ErrorReply>(controlPlane, "POST", "/api/v1/enrolment-tokens", {}, authorization);
+      expect([reply.status, reply.body.error.code]).toEqual([401, "SRT_UNAUTHENTICATED"]);
+    }
+  });
+
+  it("the operator's token is readable by its owner only", async () => {
+    const { mode } = await stat(join(controlPlane.stateDir, "operator-token"));
+    expect(mode & 0o777).toBe(0o600);
+  });
+
+  it("a deleted device loses its session at once and cannot connect again", async () => {
+    const device = await enrol(controlPlane);
+    const session = await connectDevice(device);
+    const closed = new Promise((resolve) => session.once("close", () => resolve("closed")));
+    const { status } = await rest(controlPlane, "DELETE", `/api/v1/devices/${device.deviceId}`);
+    expect(status).toBe(204);
+    expect(await closed).toBe("closed");
+    await expect(connectDevice(device)).rejects.toThrow(/Bad username or password/i);
+    const { body } = await rest<ErrorReply>(controlPlane, "GET", `/api/v1/devices/${device.deviceId}`);
+    expect(body.error.code).toBe("SRT_DEVICE_UNKNOWN");
+  });
+});
+
+describe("enrolment under pressure", () => {
+  it("an expired token is refused, and guessing is slowed down for its address", async () => {
+    let now = Date.now();
+    const controlPlane = await startControlPlane({ env: { SARTOR_ENROLMENTS_PER_MINUTE: "5" }, now: () => now });
+    try {
+      const token = await makeToken(controlPlane, 60);
+      now += 60_000;
+      const attempt = () =>
+        rest<ErrorReply>(
+          controlPlane,
+          "POST",
+          "/api/v1/enrolments",
+          { schemaVersion: 1, token, secret: makeSecret(), name: "late", emulated: false },
+          null,
+        );
+      const expired = await attempt();
+      expect([expired.status, expired.body.error.code]).toEqual([401, "SRT_ENROLMENT_TOKEN_EXPIRED"]);
+      for (let count = 0; count < 4; count++) await attempt();
+      const limited = await attempt();
+      expect([limited.status, limited.body.error.code]).toEqual([429, "SRT_RATE_LIMITED"]);
+      expect(Number(limited.headers.get("retry-after"))).toBeGreaterThan(0);
+    } finally {
+      await controlPlane.stop();
+    }
+  });
+});

@@ -1,0 +1,110 @@
+import { DdSketch } from "@sartor/shared/domain/sketch";
+import {
+  type DesiredState,
+  type EnrolmentReply,
+  type Inventory,
+  type ReportedDeployment,
+  type ReportedState,
+  topicOf,
+  type UplinkKind,
+} from "@sartor/shared/protocol";
+import type { MqttClient } from "mqtt";
+import type { RunningControlPlane } from "../support/control-plane.js";
+import { connectDevice, makeSecret, makeToken, rest } from "../support/enrolled-device.js";
+import { inventory, presence, reported, telemetryWindow } from "../support/messages.js";
+
+/** What a window of telemetry shall say. */
+export interface WindowContent {
+  readonly requests: number;
+  /** Latency of every request, ms. */
+  readonly latencyMs: number;
+  readonly classCounts: Readonly<Record<string, number>>;
+}
+
+/** A device that says what a test tells it to, in real protocol messages over the real broker. */
+export class ScriptedDevice {
+  #sequence = 0;
+  #windows = 0;
+  #desired: DesiredState | undefined;
+
+  private constructor(
+    readonly deviceId: string,
+    private readonly client: MqttClient,
+  ) {
+    client.on("message", (_topic, payload) => {
+      this.#desired = JSON.parse(payload.toString()) as DesiredState;
+    });
+  }
+
+  /** Enrols a device and connects it. */
+  static async enrol(controlPlane: RunningControlPlane, name: string, emulated: boolean): Promise<ScriptedDevice> {
+    const secret = makeSecret();
+    const request = { schemaVersion: 1, token: await makeToken(controlPlane), secret, name, emulated };
+    const { status, body } = await rest<EnrolmentReply>(controlPlane, "POST", "/api/v1/enrolments", request, null);
+    if (status !== 200) throw new Error(`enrolment answered ${status}: ${JSON.stringify(body)}`);
+    const client = await connectDevice({ ...body, secret });
+    const device = new ScriptedDevice(body.deviceId, client);
+    await client.subscribeAsync(topicOf(body.deviceId, "desired"), { qos: 1 });
+    await device.#publish("events", presence(body.deviceId, `${body.deviceId}-session`));
+    return device;
+  }
+
+  /** The newest desired state that arrived. */
+  get desired(): DesiredState | undefined {
+    return this.#desired;
+  }
+
+  async sendInventory(changes: Partial<Inventory> & { readonly boardModel: string }): Promise<void> {
+    const { boardModel, ...rest } = changes;
+    await this.#publish("inventory", { ...inventory(boardModel), ...rest });
+  }
+
+  async report(changes: Partial<ReportedState>): Promise<void> {
+    this.#sequence += 1;
+    const generation = this.#desired?.generation ?? 0;
+    await this.#publish("reported", { ...reported(this.deviceId, this.#sequence), generation, ...changes });
+  }
+
+  /** Reports on the deployment that is desired now. */
+  async reportDeployment(
+    changes: Pick<ReportedDeployment, "status" | "step"> & Partial<ReportedDeployment>,
+  ): Promise<void> {
+    const wanted = this.#desired?.deployment;
+    if (wanted === undefined || wanted === null) throw new Error("no deployment is desired");
+    const { deploymentId, bundle } = wanted;
+    await this.report({ deployment: { deploymentId, bundleId: bundle.bundleId, attempt: 1, ...changes } });
+  }
+
+  /** Sends one window of 10 s that ends now. */
+  async sendWindow(content: WindowContent): Promise<void> {
+    const latency = new DdSketch();
+    const confidence = new DdSketch();
+    for (let index = 0; index < content.requests; index += 1) {
+      latency.add(content.latencyMs);
+      confidence.add(0.98);
+    }
+    const endedAt = Date.now();
+    this.#windows += 1;
+    await this.#publish("telemetry", {
+      ...telemetryWindow(this.deviceId, this.#windows),
+      startedAt: endedAt - 10_000,
+      endedAt,
+      inference: {
+        count: content.requests,
+        errors: {},
+        latencyMs: latency.toMessage(),
+        topProbability: confidence.toMessage(),
+        classCounts: content.classCounts,
+      },
+      system: { temperatureCelsius: 51.5, agentMemoryBytes: 100 * 2 ** 20 },
+    });
+  }
+
+  async disconnect(): Promise<void> {
+    await this.client.endAsync(true);
+  }
+
+  async #publish(kind: UplinkKind, message: unknown): Promise<void> {
+    await this.client.publishAsync(topicOf(this.deviceId, kind), JSON.stringify(message), { qos: 1 });
+  }
+}

@@ -1,0 +1,241 @@
+import { type AddressInfo, createServer, type Socket } from "node:net";
+import type { LinkOptions } from "@sartor/agent/link";
+import { LIMITS } from "@sartor/shared/protocol";
+import { afterEach, describe, expect, it } from "vitest";
+import { waitFor } from "../support/wait-for.js";
+import { createTestAgent, DEVICE_ID, type TestAgent } from "./test-agent.js";
+import { TestBroker, type TestBrokerOptions } from "./test-broker.js";
+
+const brokers: TestBroker[] = [];
+const agents: TestAgent[] = [];
+afterEach(async () => {
+  for (const agent of agents.splice(0)) {
+    await agent.link.stop(0);
+    agent.database.close();
+  }
+  for (const broker of brokers.splice(0)) await broker.stop();
+});
+
+async function startBroker(options: TestBrokerOptions = {}): Promise<TestBroker> {
+  const broker = new TestBroker(options);
+  await broker.start();
+  brokers.push(broker);
+  return broker;
+}
+
+function startAgent(url: string, options: Partial<LinkOptions> = {}): TestAgent {
+  const agent = createTestAgent(url, ":memory:", options);
+  agents.push(agent);
+  agent.link.start();
+  return agent;
+}
+
+const desired = (generation: number) => ({
+  schemaVersion: 1,
+  deviceId: DEVICE_ID,
+  generation,
+  issuedAt: 0,
+  deployment: null,
+  telemetry: { windowSeconds: 10 },
+});
+const range = (count: number) => Array.from({ length: count }, (_, index) => index);
+const sequencesAt = (broker: TestBroker) => broker.of("telemetry").map(({ sequence }) => Number(sequence));
+
+describe("the link to the broker", () => {
+  it("loses no telemetry while the broker is down, and brings it in order when the broker is back", async () => {
+    const broker = await startBroker();
+    const agent = startAgent(broker.url);
+    await waitFor("connected", () => agent.link.state().connected);
+    for (const window of range(300)) {
+      agent.appendWindow();
+      if (window === 100) await broker.stop();
+      if (window % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    await waitFor("the loss is noticed", () => !agent.link.state().connected);
+    expect(agent.link.state().queued).toBeGreaterThanOrEqual(199);
+    await broker.start();
+    await waitFor("all windows arrived", () => new Set(sequencesAt(broker)).size === 300);
+    await waitFor("the outbox is empty", () => agent.link.state().queued === 0);
+    expect([...new Set(sequencesAt(broker))]).toEqual(range(300));
+    expect(agent.link.state().droppedTelemetry).toBe(0);
+  });
+
+  it("brings everything over a line that breaks again and again", async () => {
+    let publications = 0;
+    const broker: TestBroker = await startBroker({
+      accept: () => {
+        publications += 1;
+        if (publications % 60 === 0) setImmediate(() => broker.cutLines());
+        return publications % 60 !== 0;
+      },
+    });
+    const agent = startAgent(broker.url, { random: () => 0 });
+    for (const _ of range(400)) agent.appendWindow();
+    await waitFor("the outbox is empty", () => agent.link.state().queued === 0);
+    expect(broker.connects).toBeGreaterThan(4);
+    expect([...new Set(sequencesAt(broker))].toSorted((a, b) => a - b)).toEqual(range(400));
+    // What was in flight at a break may come twice, nothing else may.
+    expect(sequencesAt(broker).length).toBeLessThanOrEqual(400 + 16 * broker.connects);
+  });
+
+  it("sends nothing twice over a line that holds", async () => {
+    const broker = await startBroker();
+    const agent = startAgent(broker.url);
+    for (const _ of range(200)) agent.appendWindow();
+    await waitFor("the outbox is empty", () => agent.link.state().queued === 0);
+    expect(sequencesAt(broker)).toEqual(range(200));
+  });
+
+  it("connects anew when the broker takes messages and never acknowledges them", async () => {
+    let deaf = true;
+    const broker = await startBroker({ accept: ({ topic }) => !deaf || !topic.endsWith("/telemetry") });
+    const agent = startAgent(broker.url, { acknowledgementTimeoutMs: 300 });
+    agent.appendWindow();
+    await waitFor("a second connection", () => broker.connects > 1);
+    deaf = false;
+    await waitFor("the outbox is empty", () => agent.link.state().queued === 0);
+    expect(new Set(sequencesAt(broker))).toEqual(new Set([0]));
+  });
+
+  it("takes each newer desired state once, and ignores stale ones, repeats and nonsense", async () => {
+    const broker = await startBroker();
+    const taken: number[] = [];
+    const options = {
+      knownGeneration: 3,
+      onDesired: ({ generation }: { generation: number }) => void taken.push(generation),
+    };
+    await broker.publishDesired(DEVICE_ID, desired(2));
+    const agent = startAgent(broker.url, options);
+    await waitFor("the stale retained one arrived", () => agent.link.state().staleDesired === 1);
+    await broker.publishDesired(DEVICE_ID, desired(5));
+    await waitFor("generation 5 arrived", () => taken.includes(5));
+    await broker.publishDesired(DEVICE_ID, desired(4));
+    await broker.publishDesired(DEVICE_ID, "{ this is not JSON");
+    await broker.publishDesired(DEVICE_ID, { ...desired(6), deviceId: "another-device" });
+    await broker.publishDesired(DEVICE_ID, desired(5));
+    broker.cutLines();
+    await waitFor("the retained one came again", () => broker.connects === 2 && agent.link.state().staleDesired === 4);
+    await broker.publishDesired(DEVICE_ID, desired(7));
+    await waitFor("generation 7 arrived", () => taken.includes(7));
+    expect(taken).toEqual([5, 7]);
+    expect(agent.link.state().invalidDesired).toBe(2);
+    expect(agent.log.filter(({ message }) => message.includes("desired state was dropped"))).toHaveLength(1);
+  });
+
+  it("says online after each connect, and asks for a report", async () => {
+    const broker = await startBroker();
+    let asked = 0;
+    const agent = startAgent(broker.url, {
+      onConnected: () => {
+        asked += 1;
+      },
+    });
+    await waitFor("asked once", () => asked === 1);
+    broker.cutLines();
+    await waitFor("asked again", () => asked === 2);
+    expect(agent.link.state().connected).toBe(true);
+    const online = broker.of("events").filter(({ status }) => status === "online");
+    expect(new Set(online.map(({ sessionId }) => sessionId)).size).toBe(2);
+  });
+
+  it("goes in order: empties the outbox, says that it shuts down, and leaves no will behind", async () => {
+    const broker = await startBroker();
+    const agent = startAgent(broker.url);
+    await waitFor("connected", () => agent.link.state().connected);
+    for (const _ of range(50)) agent.appendWindow();
+    agent.link.publishLog({ level: "info", message: "shutting down" });
+    await agent.link.stop(5_000);
+    expect(agent.link.state()).toMatchObject({ connected: false, queued: 0 });
+    expect(sequencesAt(broker)).toEqual(range(50));
+    expect(broker.of("events").map(({ type, status, reason, sequence }) => [type, status ?? sequence, reason])).toEqual(
+      [
+        ["presence", "online", "connected"],
+        ["log", 1, undefined],
+        ["presence", "offline", "shutdown"],
+      ],
+    );
+  });
+
+  it("stops at once while the broker is away, and keeps what waits", async () => {
+    const broker = await startBroker();
+    await broker.stop();
+    const agent = startAgent(broker.url, { random: () => 1 });
+    agent.appendWindow();
+    await waitFor("the first attempt failed", () =>
+      agent.log.some(({ facts }) => facts?.code === "SRT_BROKER_UNREACHABLE"),
+    );
+    await agent.link.stop();
+    expect(agent.link.state()).toMatchObject({ connected: false, queued: 1 });
+  });
+
+  it("tells an operator when the credential is refused, and waits long before it asks again", async () => {
+    const broker = await startBroker({ password: "another secret" });
+    const agent = startAgent(broker.url, { random: () => 0.5 });
+    agent.appendWindow();
+    await waitFor("the refusal is logged", () => agent.log.some(({ level }) => level === "error"));
+    expect(agent.log.filter(({ level }) => level === "error")).toMatchObject([
+      {
+        message: expect.stringContaining("refused this device's credential"),
+        facts: { code: "SRT_UNAUTHENTICATED", waitMs: 15_000 },
+      },
+    ]);
+    expect(JSON.stringify(agent.log)).not.toContain('"secret"');
+    expect(broker.connects).toBe(1);
+    expect(agent.link.state().queued).toBe(1);
+  });
+
+  it("keeps only the newest report while the broker is away", async () => {
+    const broker = await startBroker();
+    await broker.stop();
+    const agent = startAgent(broker.url);
+    for (const sequence of range(20)) {
+      agent.link.publishReported({ ...reported, sequence });
+      agent.appendWindow();
+    }
+    expect(agent.link.state().queued).toBe(21);
+    await broker.start();
+    await waitFor("the outbox is empty", () => agent.link.state().queued === 0);
+    expect(broker.of("reported").map(({ sequence }) => sequence)).toEqual([19]);
+  });
+
+  it("cuts the line when a broker sends a packet without end, instead of collecting it", async () => {
+    let sent = 0;
+    const sockets = new Set<Socket>();
+    const server = createServer((socket) => {
+      sockets.add(socket);
+      socket.on("error", () => undefined);
+      socket.once("data", () => {
+        socket.write(Buffer.from([0x20, 0x02, 0x00, 0x00]));
+        // PUBLISH with the greatest remaining length that MQTT can say: 256 MiB.
+        socket.write(Buffer.from([0x30, 0xff, 0xff, 0xff, 0x7f, 0x00, 0x01, 0x61]));
+        const block = Buffer.alloc(64 * 1024);
+        const flood = () => {
+          if (socket.destroyed || sent > 64 * LIMITS.mqttPacketBytes) return;
+          sent += block.byteLength;
+          if (socket.write(block)) setImmediate(flood);
+          else socket.once("drain", flood);
+        };
+        flood();
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const agent = startAgent(`mqtt://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    await waitFor("the line is cut", () => agent.log.some(({ facts }) => facts?.code === "SRT_PACKET_TOO_LARGE"));
+    for (const socket of sockets) socket.destroy();
+    server.close();
+    expect(sent).toBeLessThan(64 * LIMITS.mqttPacketBytes);
+  });
+});
+
+const reported = {
+  schemaVersion: 1 as const,
+  deviceId: DEVICE_ID,
+  at: 0,
+  sequence: 0,
+  generation: 0,
+  agent: { version: "0.1.0", bootId: "boot", startedAt: 0 },
+  slots: { active: null, inactive: null },
+  deployment: null,
+  serving: { state: "none" as const },
+  outbox: { queued: 0, droppedTelemetry: 0 },
+};

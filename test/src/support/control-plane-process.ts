@@ -1,0 +1,98 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { createWriteStream } from "node:fs";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const CONTROL_PLANE = fileURLToPath(new URL("../../../control-plane/dist/main.js", import.meta.url));
+const START_MS = 30_000;
+
+/** The real control plane in a process of its own: it can be killed and started again on the same state and ports. */
+export interface ControlPlaneProcess {
+  readonly httpUrl: string;
+  readonly httpPort: number;
+  readonly mqttPort: number;
+  readonly operatorToken: string;
+  readonly stateFolder: string;
+  /** SIGKILL; resolves when it is gone. */
+  kill(): Promise<void>;
+  /** SIGTERM; resolves when it has ended. */
+  stop(): Promise<void>;
+  /** Starts it again where it was. */
+  restart(): Promise<void>;
+  /** A request to the REST API as operator; throws when the status is not of 200. */
+  api<T>(method: string, path: string, body?: unknown): Promise<T>;
+}
+
+/** A port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+export async function startControlPlaneProcess(stateFolder: string, environment: Record<string, string> = {}): Promise<ControlPlaneProcess> {
+  const httpPort = await freePort();
+  const mqttPort = await freePort();
+  let child: ChildProcess;
+  let ready: { httpUrl: string; operatorToken: string } | undefined;
+  const start = async () => {
+    const log = createWriteStream(join(stateFolder, "..", "control-plane.log"), { flags: "a" });
+    child = fork(CONTROL_PLANE, {
+      env: {
+        PATH: process.env.PATH,
+        SARTOR_STATE_DIR: stateFolder,
+        SARTOR_HTTP_PORT: String(httpPort),
+        SARTOR_MQTT_PORT: String(mqttPort),
+        ...environment,
+      },
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
+    });
+    child.stdout?.pipe(log, { end: false });
+    child.stderr?.pipe(log, { end: false });
+    ready = await new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error("the control plane did not start")), START_MS);
+      child.once("message", (message) => {
+        clearTimeout(timer);
+        resolve(message as { httpUrl: string; operatorToken: string });
+      });
+      child.once("exit", (code) => reject(new Error(`the control plane ended with ${code}`)));
+    });
+  };
+  const end = async (signal: NodeJS.Signals) => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const gone = new Promise((resolve) => child.once("exit", resolve));
+    child.kill(signal);
+    await gone;
+  };
+  await start();
+  const httpUrl = `http://127.0.0.1:${httpPort}`;
+  return {
+    httpUrl,
+    httpPort,
+    mqttPort,
+    stateFolder,
+    get operatorToken() {
+      return ready?.operatorToken ?? "";
+    },
+    kill: () => end("SIGKILL"),
+    stop: () => end("SIGTERM"),
+    restart: start,
+    async api<T>(method: string, path: string, body?: unknown): Promise<T> {
+      const response = await fetch(new URL(path, httpUrl), {
+        method,
+        headers: {
+          authorization: `Bearer ${ready?.operatorToken}`,
+          ...(body instanceof Uint8Array ? { "content-type": "application/octet-stream" } : body === undefined ? {} : { "content-type": "application/json" }),
+        },
+        ...(body === undefined ? {} : { body: body instanceof Uint8Array ? body : JSON.stringify(body) }),
+      });
+      const json = (await response.json()) as T;
+      if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${JSON.stringify(json)}`);
+      return json;
+    },
+  };
+}

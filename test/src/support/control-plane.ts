@@ -1,0 +1,115 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { startControlPlane as start } from "@sartor/control-plane";
+import { Clock, Settings, SettingsReader } from "@sartor/control-plane/config";
+
+export interface ControlPlaneOptions {
+  /** Further settings, by their environment variables. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** A state folder that exists already: it is kept by `stop`. A temporary one by default. */
+  readonly stateDir?: string;
+  /** Run it as a process of its own, which can be killed. In this process by default: faster. */
+  readonly process?: boolean;
+  /** Where its time comes from, ms since 1970; only within this process. */
+  readonly now?: () => number;
+}
+
+export interface RunningControlPlane {
+  readonly httpUrl: string;
+  readonly mqttUrl: string;
+  readonly operatorToken: string;
+  readonly stateDir: string;
+  /** Stops it in order; removes the state folder when it was a temporary one. */
+  stop(): Promise<void>;
+  /** Kills the process without warning (SIGKILL) and keeps the state folder; only with `process: true`. */
+  kill(): Promise<void>;
+}
+
+/** Starts the real control plane on free ports with a state folder of its own. */
+export async function startControlPlane(options: ControlPlaneOptions = {}): Promise<RunningControlPlane> {
+  const stateDir = options.stateDir ?? (await mkdtemp(join(tmpdir(), "sartor-control-plane-")));
+  const removeState = async () => {
+    if (options.stateDir === undefined) await rm(stateDir, { recursive: true, force: true });
+  };
+  const env = {
+    SARTOR_STATE_DIR: stateDir,
+    SARTOR_HTTP_PORT: "0",
+    SARTOR_MQTT_PORT: "0",
+    SARTOR_LOG_LEVEL: "error",
+    ...options.env,
+  };
+  return options.process === true
+    ? startProcess(env, stateDir, removeState)
+    : startHere(env, options, stateDir, removeState);
+}
+
+class TestClock extends Clock {
+  constructor(override readonly now: () => number) {
+    super();
+  }
+}
+
+async function startHere(
+  env: Record<string, string>,
+  options: ControlPlaneOptions,
+  stateDir: string,
+  removeState: () => Promise<void>,
+): Promise<RunningControlPlane> {
+  const clock = new TestClock(options.now ?? Date.now);
+  const controlPlane = await start(new Settings(new SettingsReader(env)), clock);
+  const { httpUrl, mqttUrl, operatorToken } = controlPlane;
+  return {
+    httpUrl,
+    mqttUrl,
+    operatorToken,
+    stateDir,
+    stop: async () => {
+      await controlPlane.stop();
+      await removeState();
+    },
+    kill: () => Promise.reject(new Error("start it with process: true to kill it")),
+  };
+}
+
+async function startProcess(
+  env: Record<string, string>,
+  stateDir: string,
+  removeState: () => Promise<void>,
+): Promise<RunningControlPlane> {
+  const main = fileURLToPath(import.meta.resolve("@sartor/control-plane/main"));
+  const child = fork(main, [], {
+    env: { PATH: process.env.PATH, ...env },
+    stdio: ["ignore", "pipe", "inherit", "ipc"],
+  });
+  const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  const ready = await waitUntilReady(child);
+  return {
+    ...ready,
+    stateDir,
+    stop: async () => {
+      child.kill("SIGTERM");
+      await ended;
+      await removeState();
+    },
+    kill: async () => {
+      child.kill("SIGKILL");
+      await ended;
+    },
+  };
+}
+
+type Ready = Pick<RunningControlPlane, "httpUrl" | "mqttUrl" | "operatorToken">;
+
+function waitUntilReady(child: ChildProcess): Promise<Ready> {
+  return new Promise((resolve, reject) => {
+    child.once("exit", (code) => reject(new Error(`the control plane ended with ${code} before it was ready`)));
+    child.on("message", (message: { type?: string } & Ready) => {
+      if (message.type !== "ready") return;
+      const { httpUrl, mqttUrl, operatorToken } = message;
+      resolve({ httpUrl, mqttUrl, operatorToken });
+    });
+  });
+}
