@@ -1,17 +1,25 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { inventorySchema, type Inventory } from "@sartor/shared/protocol";
+import { type Inventory, inventorySchema } from "@sartor/shared/protocol";
 import { z } from "zod";
 import type { AgentSettings } from "./config/index.js";
 import { loadOrEnrol } from "./identity/index.js";
-import { collectInventory, fileProbeCache, InventoryMonitor, loadEmulatedInventory, ownGlibcVersion, readRuntime, SystemMetricsReader } from "./inventory/index.js";
+import {
+  collectInventory,
+  fileProbeCache,
+  InventoryMonitor,
+  loadEmulatedInventory,
+  ownGlibcVersion,
+  readRuntime,
+  SystemMetricsReader,
+} from "./inventory/index.js";
 import { Link } from "./link/index.js";
 import { BundleInstaller, DeploymentJournal, HttpBundleSource, SLOT_NAMES, SlotStore } from "./ota/index.js";
 import { type Clock, diskSpace, hostFiles, type Logger, runCommand } from "./platform/index.js";
 import { buildReport, Reconciler, ReportPublisher, StepExecutors } from "./reconcile/index.js";
 import { InferenceServer, ModelHost } from "./runtime/index.js";
-import { openStateDatabase, OutboxStore, SettingsStore } from "./storage/index.js";
+import { OutboxStore, openStateDatabase, SettingsStore } from "./storage/index.js";
 import { TelemetryReporter } from "./telemetry/index.js";
 import { AGENT_VERSION } from "./version.js";
 
@@ -97,7 +105,16 @@ export async function startAgent(settings: AgentSettings, { clock, logger, signa
   const journal = new DeploymentJournal(store);
   const installer = new BundleInstaller(slots, new HttpBundleSource(identity), clock);
   const executors = new StepExecutors({ journal, slots, installer, serving: host, clock, logger, onChange });
-  const reconciler = new Reconciler({ journal, serving: host, executors, settings: store, clock, logger, onChange, random: Math.random });
+  const reconciler = new Reconciler({
+    journal,
+    serving: host,
+    executors,
+    settings: store,
+    clock,
+    logger,
+    onChange,
+    random: Math.random,
+  });
 
   // Link: the line to the control plane.
   const link: Link = new Link({
@@ -181,11 +198,24 @@ export async function startAgent(settings: AgentSettings, { clock, logger, signa
 
 function servingOf(host: ModelHost) {
   const { bundleId, model, version, variant, state } = host.state();
-  if (state === "none" || bundleId === undefined || model === undefined || version === undefined || variant === undefined) return undefined;
+  if (
+    state === "none" ||
+    bundleId === undefined ||
+    model === undefined ||
+    version === undefined ||
+    variant === undefined
+  )
+    return undefined;
   return { bundleId, model, version, variant };
 }
 
-function createMonitor(settings: AgentSettings, store: SettingsStore, link: Link, clock: Clock, logger: Logger): InventoryMonitor {
+function createMonitor(
+  settings: AgentSettings,
+  store: SettingsStore,
+  link: Link,
+  clock: Clock,
+  logger: Logger,
+): InventoryMonitor {
   const salt = store.load(SALT_KEY, z.string()) ?? randomBytes(16).toString("hex");
   store.save(SALT_KEY, salt);
   const runtimeSources = {

@@ -13,7 +13,8 @@ async function main(): Promise<void> {
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort());
   const agent = await startAgent(settings, { clock: systemClock, logger, signal: stop.signal });
-  if (!stop.signal.aborted) await new Promise((resolve) => stop.signal.addEventListener("abort", resolve, { once: true }));
+  if (!stop.signal.aborted)
+    await new Promise((resolve) => stop.signal.addEventListener("abort", resolve, { once: true }));
   const deadline = setTimeout(() => process.exit(1), STOP_DEADLINE_MS);
   await agent.stop();
   clearTimeout(deadline);

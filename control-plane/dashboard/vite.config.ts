@@ -1,3 +1,4 @@
+import { ERROR_CODES } from "@sartor/shared/errors";
 import { defineConfig } from "vite";
 
 /**
@@ -5,6 +6,8 @@ import { defineConfig } from "vite";
  * emptied. Nothing is inlined and no polyfill is injected: the page runs under a strict content security policy.
  */
 export default defineConfig({
+  // Of the shared packages the page takes types only. What people read about an error is text, so it is put in as data.
+  define: { SARTOR_ERROR_TEXTS: JSON.stringify(ERROR_CODES) },
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   build: {
     outDir: "dist/site",

@@ -15,6 +15,7 @@ const MOST_SKIPPED_NAMES = 30;
 
 /** A row of the summary: {@link readVitestReport} says what the counts mean; a check that is no vitest run counts as one. */
 const rows = [];
+const EMPTY = { passed: 0, failed: 0, skipped: 0, skippedNames: [] };
 
 /** `npm test`: sets up, runs every check even when one fails, and ends in the line `N passed, N failed`. */
 async function main() {
@@ -59,15 +60,8 @@ async function check(title, work) {
   const began = Date.now();
   const { code, timedOut } = await work();
   const problem = timedOut ? "ended after its time limit" : code === 0 ? undefined : `exit code ${code}`;
-  rows.push({
-    title,
-    seconds: secondsSince(began),
-    passed: code === 0 ? 1 : 0,
-    failed: code === 0 ? 0 : 1,
-    skipped: 0,
-    skippedNames: [],
-    problem,
-  });
+  const counts = code === 0 ? { passed: 1 } : { failed: 1 };
+  rows.push({ ...EMPTY, title, seconds: secondsSince(began), ...counts, problem });
 }
 
 /** Runs vitest and counts its tests. */
@@ -85,8 +79,9 @@ function announceLeftOut(sentences) {
   for (const sentence of sentences) process.stdout.write(`\n!!! LEFT OUT: ${sentence}\n`);
 }
 
-/** Prints what was skipped, a table, and the counts on a line of their own. */
+/** Prints, once, what was skipped, a table, and the counts on a line of their own. */
 function summarize() {
+  summarized = true;
   const write = (line = "") => process.stdout.write(`${line}\n`);
   const skippedNames = rows.flatMap((row) => row.skippedNames);
   if (skippedNames.length > 0) {
@@ -108,19 +103,19 @@ function summarize() {
   return failed === 0 && passed > 0 ? 0 : 1;
 }
 
+// Ctrl-C, SIGTERM of a CI that lost patience: what was counted so far is said all the same, in the usual last line.
+let summarized = false;
+process.once("exit", () => {
+  if (summarized) return;
+  rows.push({ ...EMPTY, title: "the rest", seconds: secondsSince(STARTED_AT), failed: 1, problem: "interrupted" });
+  summarize();
+});
+
 try {
   await main();
 } catch (thrown) {
   if (thrown instanceof BootstrapError) thrown.print();
   else process.stderr.write(`${thrown instanceof Error ? thrown.stack : thrown}\n`);
-  rows.push({
-    title: "set-up",
-    seconds: secondsSince(STARTED_AT),
-    passed: 0,
-    failed: 1,
-    skipped: 0,
-    skippedNames: [],
-    problem: "see above",
-  });
+  rows.push({ ...EMPTY, title: "set-up", seconds: secondsSince(STARTED_AT), failed: 1, problem: "see above" });
 }
 process.exitCode = summarize();

@@ -34,9 +34,14 @@ export class BundlesService implements OnModuleInit {
     return this.repository.ofVersion(model, version);
   }
 
+  /** A bundle; undefined where there is none. */
+  find(bundleId: Digest): Promise<BundleRecord | undefined> {
+    return this.repository.find(bundleId);
+  }
+
   /** @throws SartorError SRT_BUNDLE_UNKNOWN */
   async get(bundleId: Digest): Promise<BundleRecord> {
-    const bundle = await this.repository.find(bundleId);
+    const bundle = await this.find(bundleId);
     if (bundle === undefined) throw new SartorError("SRT_BUNDLE_UNKNOWN", `There is no bundle ${bundleId}.`);
     return bundle;
   }

@@ -5,21 +5,14 @@ import type { Transaction } from "kysely";
 import { Settings } from "../config/index.js";
 import { type BatchWriter, Database } from "../database/index.js";
 import type { Received } from "../events/index.js";
+import { type DeviceState, type DeviceWrite, deviceOf, planBatch } from "./device-batch.js";
 import type { DeviceTables } from "./devices.tables.js";
 import type { Presence } from "./presence.js";
-import { acceptReport } from "./reported-guard.js";
 
 /** Inventories kept of a device. */
 const INVENTORY_HISTORY = 20;
 
 type Db = Transaction<DeviceTables>;
-
-/** One write of the registry. */
-type DeviceWrite =
-  | { readonly type: "inventory"; readonly received: Received<Inventory> }
-  | { readonly type: "reported"; readonly received: Received<ReportedState> }
-  | { readonly type: "presence"; readonly deviceId: string; readonly presence: Presence }
-  | { readonly type: "latest"; readonly deviceId: string; readonly latest: NonNullable<DeviceSummary["latest"]> };
 
 /** What devices send, written behind: many messages a transaction, in the order in which they came. */
 @Injectable()
@@ -29,17 +22,13 @@ export class DeviceWrites {
   constructor(database: Database, settings: Settings) {
     this.#writer = database.batchWriter<DeviceTables, DeviceWrite, boolean>(
       { maximumItems: 1_000, maximumWaitMs: settings.writeBehindMs },
-      async (db, writes) => {
-        const changed: boolean[] = [];
-        for (const write of writes) changed.push(await apply(db, write));
-        return changed;
-      },
+      writeBatch,
     );
   }
 
   /** Resolves once committed: true when the inventory differs from the one before. */
   inventory(received: Received<Inventory>): Promise<boolean> {
-    return this.#writer.add({ type: "inventory", received });
+    return this.#writer.add({ type: "inventory", received, digest: digestOf(received.message) });
   }
 
   /** Resolves once committed: false when the report is stale and was left out. */
@@ -60,81 +49,57 @@ export class DeviceWrites {
   }
 }
 
-async function apply(db: Db, write: DeviceWrite): Promise<boolean> {
-  switch (write.type) {
-    case "inventory":
-      return applyInventory(db, write.received);
-    case "reported":
-      return applyReported(db, write.received);
-    case "presence": {
-      const { status, since, sessionId, lastSeenAt } = write.presence;
-      return applyColumns(db, write.deviceId, {
-        presence: status,
-        presence_since: since,
-        session_id: sessionId,
-        last_seen_at: lastSeenAt,
-      });
-    }
-    case "latest":
-      return applyColumns(db, write.deviceId, { latest: JSON.stringify(write.latest) });
+async function writeBatch(db: Db, writes: readonly DeviceWrite[]): Promise<readonly boolean[]> {
+  const { updates, inventories, news } = planBatch(await loadStates(db, writes), writes);
+  for (const [deviceId, columns] of updates) {
+    await db.updateTable("device").set(columns).where("device_id", "=", deviceId).execute();
   }
+  if (inventories.length > 0) {
+    await db.insertInto("device_inventory").values(inventories).execute();
+    for (const deviceId of new Set(inventories.map((row) => row.device_id))) await deleteOldInventories(db, deviceId);
+  }
+  return news;
 }
 
-async function applyColumns(db: Db, deviceId: string, columns: Partial<DeviceTables["device"]>): Promise<boolean> {
-  const result = await db.updateTable("device").set(columns).where("device_id", "=", deviceId).executeTakeFirst();
-  return result.numUpdatedRows > 0n;
-}
-
-async function applyReported(db: Db, { deviceId, message }: Received<ReportedState>): Promise<boolean> {
-  const row = await db
+/** Two queries, however many devices. */
+async function loadStates(db: Db, writes: readonly DeviceWrite[]): Promise<Map<string, DeviceState>> {
+  const ids = [...new Set(writes.map(deviceOf))];
+  const rows = await db
     .selectFrom("device")
-    .select(["reported_sequence", "reported_boots"])
-    .where("device_id", "=", deviceId)
-    .executeTakeFirst();
-  if (row === undefined) return false;
-  const before =
-    row.reported_sequence === null
-      ? undefined
-      : { sequence: row.reported_sequence, boots: JSON.parse(row.reported_boots ?? "[]") as string[] };
-  const position = acceptReport(before, { sequence: message.sequence, bootId: message.agent.bootId });
-  if (position === undefined) return false;
-  return applyColumns(db, deviceId, {
-    reported: JSON.stringify(message),
-    reported_sequence: position.sequence,
-    reported_boots: JSON.stringify(position.boots),
-    serving: JSON.stringify(message.serving),
-  });
-}
-
-async function applyInventory(db: Db, { deviceId, message, receivedAt }: Received<Inventory>): Promise<boolean> {
-  const newest = await db
-    .selectFrom("device")
-    .leftJoin("device_inventory as inventory", "inventory.device_id", "device.device_id")
-    .select(["inventory.digest", "inventory.received_at"])
-    .where("device.device_id", "=", deviceId)
-    .orderBy("inventory.received_at", "desc")
-    .limit(1)
-    .executeTakeFirst();
-  if (newest === undefined) return false;
-  await applyColumns(db, deviceId, {
-    inventory_at: receivedAt,
-    board: message.board.model,
-    architecture: message.cpu.architecture,
-  });
-  const digest = digestOf(message);
-  if (newest.digest === digest) return false;
-  await db
-    .insertInto("device_inventory")
-    .values({
-      device_id: deviceId,
-      // Two within one millisecond stay in their order.
-      received_at: Math.max(receivedAt, (newest.received_at ?? 0) + 1),
-      digest,
-      inventory: JSON.stringify(message),
-    })
+    .select(["device_id", "reported_sequence", "reported_boots"])
+    .where("device_id", "in", ids)
     .execute();
-  await deleteOldInventories(db, deviceId);
-  return true;
+  const inventories = await newestInventories(
+    db,
+    writes.filter((write) => write.type === "inventory").map((write) => write.received.deviceId),
+  );
+  return new Map(
+    rows.map((row) => [
+      row.device_id,
+      {
+        reported:
+          row.reported_sequence === null
+            ? undefined
+            : { sequence: row.reported_sequence, boots: JSON.parse(row.reported_boots ?? "[]") as string[] },
+        newestInventory: inventories.get(row.device_id),
+      },
+    ]),
+  );
+}
+
+async function newestInventories(
+  db: Db,
+  deviceIds: readonly string[],
+): Promise<Map<string, { digest: string; receivedAt: number }>> {
+  if (deviceIds.length === 0) return new Map();
+  const rows = await db
+    .selectFrom("device_inventory")
+    .select(["device_id", "digest", "received_at"])
+    .where("device_id", "in", [...new Set(deviceIds)])
+    // The newest of a device comes last and stays in the map.
+    .orderBy("received_at")
+    .execute();
+  return new Map(rows.map((row) => [row.device_id, { digest: row.digest, receivedAt: row.received_at }]));
 }
 
 async function deleteOldInventories(db: Db, deviceId: string): Promise<void> {

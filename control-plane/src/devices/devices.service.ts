@@ -80,9 +80,10 @@ export class DevicesService {
     await this.requireExists(deviceId);
     await this.credentials.revoke(deviceId);
     await this.ingest.forget(deviceId);
+    // Later modules remove what is theirs first: if that fails, the device is still listed and can be deleted again.
+    await this.events.emitAndWait("device.deleted", { deviceId });
     this.presence.forget(deviceId);
     await this.repository.delete(deviceId);
-    this.events.emit("device.deleted", { deviceId });
   }
 
   /** @throws SartorError SRT_DEVICE_UNKNOWN */

@@ -44,6 +44,7 @@ export interface EventMap {
   // --- devices ---------------------------------------------------------------------------------
   /** Anything that a DeviceSummary shows has changed. */
   "device.changed": { readonly deviceId: string };
+  /** A device is being deleted: handlers remove what they keep of it and are waited for. */
   "device.deleted": { readonly deviceId: string };
 
   // --- models: handlers' promises are awaited before the version becomes visible ----------------

@@ -42,6 +42,12 @@ export class Metrics {
     registers: [this.registry],
   });
 
+  readonly ingestUnderWay = new Gauge({
+    name: "sartor_ingest_messages_under_way",
+    help: "Messages that arrived and are not committed yet.",
+    registers: [this.registry],
+  });
+
   readonly devices = new Gauge({
     name: "sartor_devices",
     help: "Enrolled devices by presence.",

@@ -92,6 +92,7 @@ export class IngestService implements OnModuleInit, OnModuleDestroy {
       this.#drop(deviceId, kind, result.error.message, receivedAt);
       return;
     }
+    this.metrics.ingestUnderWay.inc();
     const endTimer = this.metrics.ingestLag.startTimer({ kind });
     try {
       await this.#tell(deviceId, result.value, receivedAt);
@@ -101,6 +102,7 @@ export class IngestService implements OnModuleInit, OnModuleDestroy {
       throw error;
     } finally {
       endTimer();
+      this.metrics.ingestUnderWay.dec();
     }
   }
 

@@ -20,6 +20,8 @@ const listQuerySchema = z.object({
   cursor: ulidSchema.optional(),
 });
 
+const pageSchema = pageOf(modelVersionViewSchema).meta({ id: "ModelVersionPage" });
+
 @ApiTags("models")
 @Controller("api/v1/models")
 export class ModelsController {
@@ -27,7 +29,7 @@ export class ModelsController {
 
   @Get()
   @ApiOperation({ summary: "All model versions, newest first" })
-  @ApiOkResponse({ standardSchema: pageOf(modelVersionViewSchema) })
+  @ApiOkResponse({ standardSchema: pageSchema })
   list(@Query({ schema: listQuerySchema }) query: z.infer<typeof listQuerySchema>): Promise<Page<ModelVersionView>> {
     return this.models.list(query.limit, query.cursor);
   }

@@ -7,6 +7,9 @@ import { EventBus } from "../events/index.js";
 import { type ChangedDeployment, DeploymentsRepository } from "./deployments.repository.js";
 import type { RolloutTables } from "./rollouts.tables.js";
 
+/** Deployments told of together. */
+const ANNOUNCE_AT_ONCE = 200;
+
 /** Takes what devices report of their deployments, and tells everyone of deployments that changed. */
 @Injectable()
 export class DeploymentChanges {
@@ -33,17 +36,21 @@ export class DeploymentChanges {
 
   /** Called with deployments after their change is committed. */
   async announce(changed: readonly ChangedDeployment[]): Promise<void> {
-    await Promise.all(
-      changed.map(async ({ deploymentId, deviceId, rolloutId, status, step, error }) => {
-        // The summary shows the newest deployment: one that a newer took the place of no longer counts.
-        if (error?.code === "SRT_DEPLOYMENT_SUPERSEDED") return;
-        await this.devices.setDeployment(deviceId, { deploymentId, rolloutId, status, step });
-      }),
-    );
-    for (const { deploymentId, deviceId, rolloutId } of changed) {
-      this.events.emit("deployment.changed", { deploymentId, deviceId, rolloutId });
-      this.events.emit("rollout.changed", { rolloutId });
+    // Together, so that they share a transaction, but not all: others want to read in between.
+    for (let first = 0; first < changed.length; first += ANNOUNCE_AT_ONCE) {
+      const some = changed.slice(first, first + ANNOUNCE_AT_ONCE);
+      await Promise.all(some.map((deployment) => this.show(deployment)));
+      for (const { deploymentId, deviceId, rolloutId } of some) {
+        this.events.emit("deployment.changed", { deploymentId, deviceId, rolloutId });
+        this.events.emit("rollout.changed", { rolloutId });
+      }
     }
+  }
+
+  /** The summary of a device shows the newest deployment: one that a newer took the place of no longer counts. */
+  private async show({ deploymentId, deviceId, rolloutId, status, step, error }: ChangedDeployment): Promise<void> {
+    if (error?.code === "SRT_DEPLOYMENT_SUPERSEDED") return;
+    await this.devices.setDeployment(deviceId, { deploymentId, rolloutId, status, step });
   }
 
   private async take(reported: ReportedState): Promise<void> {

@@ -9,7 +9,7 @@ import { DesiredStatesRepository } from "./desired-states.repository.js";
 
 /** Devices planned in one transaction. */
 const PLAN_AT_ONCE = 200;
-const PUBLISH_AT_ONCE = 500;
+const PUBLISH_AT_ONCE = 200;
 
 /**
  * Tells each device what it shall do. A desired state is kept before it is published, with a generation that only rises; a broker
@@ -78,8 +78,9 @@ export class DesiredPublisher {
     }
     for (;;) {
       const unpublished = await this.repository.unpublished(PUBLISH_AT_ONCE);
-      await this.publish(unpublished);
-      if (unpublished.length < PUBLISH_AT_ONCE) break;
+      const published = await this.publish(unpublished);
+      // What the broker did not take is tried again with the next tick.
+      if (published < PUBLISH_AT_ONCE) break;
     }
   }
 
@@ -88,15 +89,23 @@ export class DesiredPublisher {
     await this.repository.forget(deviceId);
   }
 
-  private async publish(states: readonly DesiredState[]): Promise<void> {
+  /** Publishes desired states; one that the broker does not take keeps no other back. Tells how many it took. */
+  private async publish(states: readonly DesiredState[]): Promise<number> {
+    const published: DesiredState[] = [];
     for (const desired of states) {
-      await this.ingest.publishDesired(desired.deviceId, desired);
-      this.#generations.set(desired.deviceId, desired.generation);
+      try {
+        await this.ingest.publishDesired(desired.deviceId, desired);
+        published.push(desired);
+        this.#generations.set(desired.deviceId, desired.generation);
+      } catch (error) {
+        this.#logger.error(`The desired state of ${desired.deviceId} was not published: ${error}`);
+      }
     }
-    await this.repository.markPublished(states);
+    await this.repository.markPublished(published);
     await Promise.all(
-      states.map(({ deviceId, generation }) => this.devices.setDesiredGeneration(deviceId, generation)),
+      published.map(({ deviceId, generation }) => this.devices.setDesiredGeneration(deviceId, generation)),
     );
+    return published.length;
   }
 
   /** A device that comes back gets its desired state again, whatever the broker remembers. */
@@ -118,7 +127,11 @@ export class DesiredPublisher {
 
   private async loadBundles(bundleIds: readonly string[]): Promise<Map<string, BundleRecord>> {
     const bundles = new Map<string, BundleRecord>();
-    for (const bundleId of bundleIds) bundles.set(bundleId, await this.bundles.get(bundleId));
+    for (const bundleId of bundleIds) {
+      const bundle = await this.bundles.find(bundleId);
+      if (bundle === undefined) this.#logger.error(`Bundle ${bundleId} is gone; its devices keep what they were told.`);
+      else bundles.set(bundleId, bundle);
+    }
     return bundles;
   }
 }

@@ -6,6 +6,8 @@ import { Database } from "../database/index.js";
 import { noteToPlan } from "./deployments.repository.js";
 import type { RolloutTables } from "./rollouts.tables.js";
 
+type Db = Transaction<RolloutTables>;
+
 /** A bundle's part of a desired state, by its id. */
 export type BundleOf = (bundleId: string) => DesiredDeployment["bundle"] | undefined;
 
@@ -51,7 +53,7 @@ export class DesiredStatesRepository {
   /** Computes and keeps the desired states of some devices; a state that says the same keeps its generation. */
   plan(deviceIds: readonly string[], context: PlanContext): Promise<void> {
     return this.database.transaction<RolloutTables, void>(async (db) => {
-      for (const deviceId of deviceIds) await planOne(db, deviceId, context);
+      for (const deviceId of deviceIds) await planOne(db, deviceId, context, await this.load(db, deviceId));
       await db.deleteFrom("device_to_plan").where("device_id", "in", deviceIds).execute();
     });
   }
@@ -59,7 +61,7 @@ export class DesiredStatesRepository {
   /** Lifts a generation above what a device says it has seen (the database is older than the device: a restored backup). */
   lift(deviceId: string, seen: number, now: number): Promise<boolean> {
     return this.database.transaction<RolloutTables, boolean>(async (db) => {
-      const stored = await load(db, deviceId);
+      const stored = await this.load(db, deviceId);
       if (stored === undefined || stored.generation >= seen) return false;
       await save(db, { ...stored, generation: seen + 1, issuedAt: now });
       return true;
@@ -120,11 +122,25 @@ export class DesiredStatesRepository {
       await db.deleteFrom("device_to_plan").where("device_id", "=", deviceId).execute();
     });
   }
+
+  /** Locked until the transaction ends (SQLite runs one at a time anyway), so that no two give the same generation to different words. */
+  private async load(db: Db, deviceId: string): Promise<DesiredState | undefined> {
+    const row = await db
+      .selectFrom("desired_state")
+      .select("desired")
+      .where("device_id", "=", deviceId)
+      .$if(this.database.dialect === "postgres", (query) => query.forUpdate())
+      .executeTakeFirst();
+    return row === undefined ? undefined : (JSON.parse(row.desired) as DesiredState);
+  }
 }
 
-type Db = Transaction<RolloutTables>;
-
-async function planOne(db: Db, deviceId: string, context: PlanContext): Promise<void> {
+async function planOne(
+  db: Db,
+  deviceId: string,
+  context: PlanContext,
+  stored: DesiredState | undefined,
+): Promise<void> {
   const followed = await db
     .selectFrom("device_deployment as deployment")
     .innerJoin("rollout", "rollout.rollout_id", "deployment.rollout_id")
@@ -137,6 +153,8 @@ async function planOne(db: Db, deviceId: string, context: PlanContext): Promise<
     .execute();
   const wanted = wantedDeployment(followed);
   const bundle = wanted === undefined ? undefined : context.bundleOf(wanted.bundle_id);
+  // Without its bundle a deployment cannot be described: saying nothing new is better than taking it back.
+  if (wanted !== undefined && bundle === undefined) return;
   const deployment: DesiredState["deployment"] =
     wanted === undefined || bundle === undefined
       ? null
@@ -146,7 +164,6 @@ async function planOne(db: Db, deviceId: string, context: PlanContext): Promise<
           bundle,
           probe: JSON.parse(wanted.probe) as DesiredDeployment["probe"],
         };
-  const stored = await load(db, deviceId);
   const telemetry = { windowSeconds: context.windowSeconds };
   const says = (state: Pick<DesiredState, "deployment" | "telemetry">) =>
     JSON.stringify([state.deployment, state.telemetry]);
@@ -159,15 +176,6 @@ async function planOne(db: Db, deviceId: string, context: PlanContext): Promise<
     deployment,
     telemetry,
   });
-}
-
-async function load(db: Db, deviceId: string): Promise<DesiredState | undefined> {
-  const row = await db
-    .selectFrom("desired_state")
-    .select("desired")
-    .where("device_id", "=", deviceId)
-    .executeTakeFirst();
-  return row === undefined ? undefined : (JSON.parse(row.desired) as DesiredState);
 }
 
 async function save(db: Db, desired: DesiredState): Promise<void> {

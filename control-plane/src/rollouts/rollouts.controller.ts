@@ -18,6 +18,8 @@ const listQuerySchema = z.object({
   cursor: ulidSchema.optional(),
 });
 
+const pageSchema = pageOf(rolloutSummarySchema).meta({ id: "RolloutPage" });
+
 @ApiTags("rollouts")
 @Controller("api/v1/rollouts")
 export class RolloutsController {
@@ -32,7 +34,7 @@ export class RolloutsController {
 
   @Get()
   @ApiOperation({ summary: "All rollouts, newest first" })
-  @ApiOkResponse({ standardSchema: pageOf(rolloutSummarySchema) })
+  @ApiOkResponse({ standardSchema: pageSchema })
   list(@Query({ schema: listQuerySchema }) query: z.infer<typeof listQuerySchema>): Promise<Page<RolloutSummary>> {
     return this.rollouts.list(query.limit, query.cursor);
   }

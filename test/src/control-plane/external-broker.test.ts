@@ -44,10 +44,16 @@ async function startBroker(port = 0): Promise<{ aedes: Aedes; server: Server; ur
 describe("with an external broker", () => {
   let stateDir: string;
   let broker: Awaited<ReturnType<typeof startBroker>>;
-  const start = (): Promise<RunningControlPlane> =>
+  const start = (options: { process?: boolean; env?: Record<string, string> } = {}): Promise<RunningControlPlane> =>
     startControlPlane({
       stateDir,
-      env: { SARTOR_MQTT_URL: broker.url, SARTOR_MQTT_USERNAME: "cp", SARTOR_MQTT_PASSWORD: "cp secret" },
+      ...options,
+      env: {
+        ...options.env,
+        SARTOR_MQTT_URL: broker.url,
+        SARTOR_MQTT_USERNAME: "cp",
+        SARTOR_MQTT_PASSWORD: "cp secret",
+      },
     });
   const detailOf = async (controlPlane: RunningControlPlane, deviceId: string) =>
     (await rest<DeviceDetail>(controlPlane, "GET", `/api/v1/devices/${deviceId}`)).body;
@@ -106,6 +112,26 @@ describe("with an external broker", () => {
         "the newest report",
         async () => (await detailOf(after, device.deviceId)).reported?.sequence === 300,
       );
+    } finally {
+      await after.stop();
+    }
+  });
+
+  it("killed between a message's arrival and its commit, gets it again", async () => {
+    const before = await start({ process: true, env: { SARTOR_WRITE_BEHIND_MS: "10000" } });
+    const device = await enrol(before);
+    const session = await connectDevice(device);
+    await session.publishAsync(topicOf(device.deviceId, "inventory"), JSON.stringify(inventory("again")), { qos: 1 });
+    await session.endAsync();
+    await waitFor("the message to arrive", async () => {
+      const metrics = await (await fetch(`${before.httpUrl}/metrics`)).text();
+      return metrics.includes("sartor_ingest_messages_under_way 1");
+    });
+    await before.kill();
+
+    const after = await start();
+    try {
+      await waitFor("its inventory", async () => (await detailOf(after, device.deviceId)).board === "again");
     } finally {
       await after.stop();
     }

@@ -136,7 +136,8 @@ describe("a control plane that ends", () => {
   });
 
   it("killed at any moment, has everything that it acknowledged", async () => {
-    const before = await startControlPlane({ stateDir, process: true });
+    // A long wait before each commit, so that an acknowledgement that does not wait for it is caught.
+    const before = await startControlPlane({ stateDir, process: true, env: { SARTOR_WRITE_BEHIND_MS: "300" } });
     const device = await enrol(before);
     const session = await connectDevice(device);
     session.on("error", () => undefined);
@@ -151,7 +152,7 @@ describe("a control plane that ends", () => {
         if (sent < 100_000) publishNext();
       });
     };
-    for (let lane = 0; lane < 20; lane++) publishNext();
+    for (let lane = 0; lane < 100; lane++) publishNext();
     await waitFor("a few hundred acknowledgements", () => acknowledged > 300);
     await before.kill();
     const atDeath = acknowledged;

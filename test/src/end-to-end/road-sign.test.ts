@@ -1,14 +1,12 @@
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { existsSync } from "node:fs";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { directClassifier } from "../support/direct-classifier.js";
 import { type Fleet, startFleet } from "../support/fleet.js";
 import { loadTestEven, TEST_EVEN_FOLDER } from "../support/gtsrb.js";
+import { ROAD_SIGN_FOLDER, roadSignModel } from "../support/road-sign-model.js";
 import { waitFor } from "../support/wait-for.js";
 
-const MODEL = fileURLToPath(new URL("../../../workloads/road-sign/model/", import.meta.url));
 /** How many images of test-even go through the device. */
 const IMAGES = 1_000;
 const PARALLEL = 4;
@@ -19,7 +17,11 @@ interface Answer {
 }
 
 async function classify(endpoint: string, image: Uint8Array, type: string): Promise<Answer> {
-  const response = await fetch(`${endpoint}/v2/models/road-sign/classify`, { method: "POST", headers: { "content-type": type }, body: image });
+  const response = await fetch(`${endpoint}/v2/models/road-sign/classify`, {
+    method: "POST",
+    headers: { "content-type": type },
+    body: image,
+  });
   if (!response.ok) throw new Error(await response.text());
   return (await response.json()) as Answer;
 }
@@ -29,10 +31,10 @@ describe("the road-sign model on a device", () => {
   let endpoint: string;
   beforeAll(async () => {
     fleet = await startFleet();
-    const manifest = JSON.parse(readFileSync(join(MODEL, "manifest.json"), "utf8")) as { version: string };
-    await fleet.register({ onnx: readFileSync(join(MODEL, "road-sign.onnx")), manifest, golden: readFileSync(join(MODEL, "golden.safetensors")) });
-    await fleet.rollOut("road-sign", manifest.version);
-    endpoint = await fleet.serving(manifest.version);
+    const model = roadSignModel();
+    await fleet.register(model);
+    await fleet.rollOut("road-sign", model.manifest.version);
+    endpoint = await fleet.serving(model.manifest.version);
   }, 120_000);
   afterAll(() => fleet?.stop());
 
@@ -44,36 +46,47 @@ describe("the road-sign model on a device", () => {
   });
 
   it("sends telemetry of what it classified", async () => {
-    const image = await sharp({ create: { width: 48, height: 48, channels: 3, background: "#888" } }).png().toBuffer();
+    const image = await sharp({ create: { width: 48, height: 48, channels: 3, background: "#888" } })
+      .png()
+      .toBuffer();
     await classify(endpoint, image, "image/png");
     await waitFor("the request in the telemetry", async () => {
       const { points, classCounts } = await fleet.telemetry();
-      return points.some((point) => point.requests > 0 && point.latencyMs !== null) && Object.keys(classCounts).length > 0;
+      return (
+        points.some((point) => point.requests > 0 && point.latencyMs !== null) && Object.keys(classCounts).length > 0
+      );
     });
   });
 
   const hasData = existsSync(TEST_EVEN_FOLDER);
-  if (!hasData) console.warn(`LEFT OUT: accuracy through the device, because the road-sign data set is not beside the checkout`);
-  it.skipIf(!hasData)(`gives the same class as the model run directly, on ${IMAGES} real signs`, async () => {
-    const images = loadTestEven(IMAGES);
-    const direct = await directClassifier(MODEL);
-    let agree = 0;
-    let correctOnDevice = 0;
-    let correctDirect = 0;
-    const next = images[Symbol.iterator]();
-    const work = async () => {
-      for (const { rgb, classId } of { [Symbol.iterator]: () => next }) {
-        const png = await sharp(rgb, { raw: { width: 32, height: 32, channels: 3 } }).png().toBuffer();
-        const onDevice = (await classify(endpoint, png, "image/png")).class.index;
-        const expected = await direct(rgb);
-        agree += Number(onDevice === expected);
-        correctOnDevice += Number(onDevice === classId);
-        correctDirect += Number(expected === classId);
-      }
-    };
-    await Promise.all(Array.from({ length: PARALLEL }, work));
-    expect(agree).toBe(IMAGES);
-    expect(correctOnDevice).toBe(correctDirect);
-    expect(correctOnDevice / IMAGES).toBeGreaterThan(0.985);
-  }, 120_000);
+  if (!hasData)
+    console.warn(`LEFT OUT: accuracy through the device, because the road-sign data set is not beside the checkout`);
+  it.skipIf(!hasData)(
+    `gives the same class as the model run directly, on ${IMAGES} real signs`,
+    async () => {
+      const images = loadTestEven(IMAGES);
+      const direct = await directClassifier(ROAD_SIGN_FOLDER);
+      let agree = 0;
+      let correctOnDevice = 0;
+      let correctDirect = 0;
+      const next = images[Symbol.iterator]();
+      const work = async () => {
+        for (const { rgb, classId } of { [Symbol.iterator]: () => next }) {
+          const png = await sharp(rgb, { raw: { width: 32, height: 32, channels: 3 } })
+            .png()
+            .toBuffer();
+          const onDevice = (await classify(endpoint, png, "image/png")).class.index;
+          const expected = await direct(rgb);
+          agree += Number(onDevice === expected);
+          correctOnDevice += Number(onDevice === classId);
+          correctDirect += Number(expected === classId);
+        }
+      };
+      await Promise.all(Array.from({ length: PARALLEL }, work));
+      expect(agree).toBe(IMAGES);
+      expect(correctOnDevice).toBe(correctDirect);
+      expect(correctOnDevice / IMAGES).toBeGreaterThan(0.985);
+    },
+    120_000,
+  );
 });

@@ -8,7 +8,8 @@ const AGREES_WITHIN_MS = 30_000;
 const SIDE = 8;
 const CLASSES = 4_000;
 
-const model = (version: string, seed: number) => buildTinyClassifier({ name: "tiny", version, seed, classes: CLASSES, width: SIDE, height: SIDE });
+const model = (version: string, seed: number) =>
+  buildTinyClassifier({ name: "tiny", version, seed, classes: CLASSES, width: SIDE, height: SIDE });
 
 /** Asks the device's endpoint; the answer is the raw output of the bundle that serves. */
 async function ask(endpoint: string): Promise<{ version: string; outputs: number[] }> {
@@ -29,7 +30,12 @@ describe("an agent that is killed with SIGKILL", () => {
 
   beforeAll(async () => {
     fleet = await startFleet();
-    for (const [version, seed] of [["1.0.0", 1], ["2.0.0", 2], ["3.0.0", 3], ["4.0.0", 4]] as const) {
+    for (const [version, seed] of [
+      ["1.0.0", 1],
+      ["2.0.0", 2],
+      ["3.0.0", 3],
+      ["4.0.0", 4],
+    ] as const) {
       const { onnx, manifest, golden } = await model(version, seed);
       await fleet.register({ onnx, manifest, golden });
     }
@@ -45,7 +51,12 @@ describe("an agent that is killed with SIGKILL", () => {
       "the device to serve after its restart",
       async () => {
         const { reported, presence } = await fleet.device();
-        return presence.status === "online" && reported?.agent.startedAt !== undefined && reported.serving.state === "ready" && reported.serving.endpoint;
+        return (
+          presence.status === "online" &&
+          reported?.agent.startedAt !== undefined &&
+          reported.serving.state === "ready" &&
+          reported.serving.endpoint
+        );
       },
       AGREES_WITHIN_MS,
     );

@@ -24,7 +24,14 @@ export async function startAgentProcess(folder: string, environment: Record<stri
   const logFile = join(folder, "agent.log");
   const log = createWriteStream(logFile, { flags: "a" });
   const child: ChildProcess = spawn(AGENT, {
-    env: { PATH: process.env.PATH, SARTOR_NODE: process.execPath, SARTOR_AGENT_STATE_DIR: folder, SARTOR_INFERENCE_PORT: "0", SARTOR_LOG_LEVEL: "debug", ...environment },
+    env: {
+      PATH: process.env.PATH,
+      SARTOR_NODE: process.execPath,
+      SARTOR_AGENT_STATE_DIR: folder,
+      SARTOR_INFERENCE_PORT: "0",
+      SARTOR_LOG_LEVEL: "debug",
+      ...environment,
+    },
     stdio: ["ignore", "pipe", "pipe"],
   });
   child.stdout?.pipe(log, { end: false });

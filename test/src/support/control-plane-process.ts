@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { createWriteStream } from "node:fs";
-import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -34,7 +34,10 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-export async function startControlPlaneProcess(stateFolder: string, environment: Record<string, string> = {}): Promise<ControlPlaneProcess> {
+export async function startControlPlaneProcess(
+  stateFolder: string,
+  environment: Record<string, string> = {},
+): Promise<ControlPlaneProcess> {
   const httpPort = await freePort();
   const mqttPort = await freePort();
   let child: ChildProcess;
@@ -86,7 +89,11 @@ export async function startControlPlaneProcess(stateFolder: string, environment:
         method,
         headers: {
           authorization: `Bearer ${ready?.operatorToken}`,
-          ...(body instanceof Uint8Array ? { "content-type": "application/octet-stream" } : body === undefined ? {} : { "content-type": "application/json" }),
+          ...(body instanceof Uint8Array
+            ? { "content-type": "application/octet-stream" }
+            : body === undefined
+              ? {}
+              : { "content-type": "application/json" }),
         },
         ...(body === undefined ? {} : { body: body instanceof Uint8Array ? body : JSON.stringify(body) }),
       });

@@ -10,7 +10,9 @@ import * as ort from "onnxruntime-node";
  * @returns a function from width x height RGB bytes to the class index
  */
 export async function directClassifier(folder: string): Promise<(rgb: Uint8Array) => Promise<number>> {
-  const manifest: ModelManifest = modelManifestSchema.parse(JSON.parse(readFileSync(join(folder, "manifest.json"), "utf8")));
+  const manifest: ModelManifest = modelManifestSchema.parse(
+    JSON.parse(readFileSync(join(folder, "manifest.json"), "utf8")),
+  );
   const session = await ort.InferenceSession.create(join(folder, `${manifest.name}.onnx`), { intraOpNumThreads: 1 });
   const { width, height, mean, standardDeviation } = manifest.preprocessing;
   const input = manifest.inputs[0]?.name ?? "";

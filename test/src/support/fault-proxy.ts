@@ -1,5 +1,5 @@
-import { createServer, type Server, Socket } from "node:net";
 import type { AddressInfo } from "node:net";
+import { createServer, type Server, Socket } from "node:net";
 
 const TICK_MS = 20;
 

@@ -2,7 +2,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { DeviceDetail, ModelVersionView, RolloutDetail, TelemetryReply, UploadReply } from "@sartor/shared/protocol";
+import type {
+  DeviceDetail,
+  ModelVersionView,
+  RolloutDetail,
+  TelemetryReply,
+  UploadReply,
+} from "@sartor/shared/protocol";
 import { type AgentProcess, startAgentProcess } from "./agent-process.js";
 import { type ControlPlaneProcess, freePort, startControlPlaneProcess } from "./control-plane-process.js";
 import { type FaultProxy, startFaultProxy } from "./fault-proxy.js";
@@ -36,7 +42,7 @@ export interface Fleet {
 }
 
 /** Starts a fleet of one, with telemetry windows of a second. */
-export async function startFleet(): Promise<Fleet> {
+export async function startFleet(agentEnvironment: Record<string, string> = {}): Promise<Fleet> {
   const folder = mkdtempSync(join(tmpdir(), "sartor-fleet-"));
   await mkdir(join(folder, "control-plane"));
   // The proxies need the ports, and the control plane needs the proxies' addresses for what it tells devices.
@@ -57,6 +63,7 @@ export async function startFleet(): Promise<Fleet> {
     SARTOR_ENROLMENT_TOKEN: token,
     SARTOR_DEVICE_NAME: "the device under test",
     SARTOR_INFERENCE_PORT: String(await freePort()),
+    ...agentEnvironment,
   };
   const agentFolder = join(folder, "agent");
   const agent = await startAgentProcess(agentFolder, environment);
@@ -72,13 +79,21 @@ export async function startFleet(): Promise<Fleet> {
       fleet.agent = await startAgentProcess(agentFolder, environment);
     },
     async register(model) {
-      const upload = async (bytes: Uint8Array) => (await controlPlane.api<UploadReply>("POST", "/api/v1/uploads", bytes)).digest;
+      const upload = async (bytes: Uint8Array) =>
+        (await controlPlane.api<UploadReply>("POST", "/api/v1/uploads", bytes)).digest;
       const { name } = model.manifest as { name: string };
       const body = { manifest: model.manifest, model: await upload(model.onnx), golden: await upload(model.golden) };
       return controlPlane.api<ModelVersionView>("POST", `/api/v1/models/${name}/versions`, body);
     },
     async rollOut(model, version, more = {}) {
-      const body = { name: `${model} ${version}`, model, version, devices: [deviceId], probe: { soakSeconds: 1 }, ...more };
+      const body = {
+        name: `${model} ${version}`,
+        model,
+        version,
+        devices: [deviceId],
+        probe: { soakSeconds: 1 },
+        ...more,
+      };
       return (await controlPlane.api<{ rolloutId: string }>("POST", "/api/v1/rollouts", body)).rolloutId;
     },
     rollout: (id) => controlPlane.api<RolloutDetail>("GET", `/api/v1/rollouts/${id}`),
@@ -90,7 +105,11 @@ export async function startFleet(): Promise<Fleet> {
         async () => {
           const { reported, presence } = await fleet.device();
           const serving = presence.status === "online" ? reported?.serving : undefined;
-          return serving?.state === "ready" && serving.version === version && reported?.deployment?.status !== "in_progress" ? serving.endpoint : undefined;
+          return serving?.state === "ready" &&
+            serving.version === version &&
+            reported?.deployment?.status !== "in_progress"
+            ? serving.endpoint
+            : undefined;
         },
         timeoutMs,
       ),

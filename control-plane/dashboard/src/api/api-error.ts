@@ -1,4 +1,9 @@
-import { ERROR_CODES, type ErrorCode, isErrorCode } from "@sartor/shared/errors";
+import type { ErrorCode, ErrorCodeEntry } from "@sartor/shared/errors";
+
+/** The table of error codes, put in as data by vite.config.ts; it is not there when a module runs outside of a build. */
+declare const SARTOR_ERROR_TEXTS: Readonly<Record<string, ErrorCodeEntry>>;
+
+const TEXTS = new Map(typeof SARTOR_ERROR_TEXTS === "undefined" ? [] : Object.entries(SARTOR_ERROR_TEXTS));
 
 /** An error as the page shows it: a stable code, what happened, and what the reader can do. */
 export interface ShownError {
@@ -49,12 +54,13 @@ export function errorOfFailure(failure: unknown): ApiError {
 
 /** One of Sartor's errors with the sentence that it always has. */
 export function knownError(code: ErrorCode): ShownError {
-  return { code, message: ERROR_CODES[code].meaning };
+  return { code, message: TEXTS.get(code)?.meaning ?? "" };
 }
 
 /** What the reader can do about a code; undefined for codes this page does not know. */
 export function actionOf(code: string): string | undefined {
-  if (isErrorCode(code)) return ERROR_CODES[code].action;
+  const known = TEXTS.get(code);
+  if (known !== undefined) return known.action;
   if (code === "NETWORK" || code === "TIMEOUT")
     return "Check that the control plane runs; this page tries again by itself.";
   return undefined;

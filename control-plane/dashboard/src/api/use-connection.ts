@@ -73,7 +73,11 @@ export function useResource<T>(key: string, load: (signal: AbortSignal) => Promi
   const [state, setState] = useState<ResourceState<T>>({ key, value: null, error: null });
   const [round, setRound] = useState(0);
   const [epoch, setEpoch] = useState(connection.epoch);
-  useEffect(() => connection.onState(() => setEpoch(connection.epoch)), [connection]);
+  useEffect(() => {
+    // Effects run after the first drawing: the epoch may have risen since.
+    setEpoch(connection.epoch);
+    return connection.onState(() => setEpoch(connection.epoch));
+  }, [connection]);
 
   // `round` and `epoch` are not used inside: a change of either asks for a new read.
   useEffect(() => {
