@@ -83,6 +83,7 @@ export async function startAgent(settings: AgentSettings, { clock, logger, signa
   const host = new ModelHost({
     clock,
     logger,
+    settings: { childEnvironment: settings.runtimeEnvironment },
     onChange: () => {
       telemetry.setServing(servingOf(host));
       onChange();
@@ -96,6 +97,7 @@ export async function startAgent(settings: AgentSettings, { clock, logger, signa
     host,
     listen: { host: settings.inferenceHost, port: settings.inferencePort },
     agentVersion: AGENT_VERSION,
+    clock,
     onInference: (observation) => telemetry.observe(observation),
     logger,
   });

@@ -34,6 +34,9 @@ const SETTINGS = {
   SARTOR_LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("info"),
 } as const;
 
+/** Variables that the runtime child gets from the agent's environment: where GPU libraries lie and which GPU to use. No secret passes. */
+const RUNTIME_VARIABLES = ["LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "CUDA_CACHE_PATH"] as const;
+
 const SECRETS: readonly (keyof typeof SETTINGS)[] = ["SARTOR_ENROLMENT_TOKEN"];
 
 /** The agent's settings, read and checked. */
@@ -48,6 +51,8 @@ export interface AgentSettings {
   readonly inventoryIntervalMs: number;
   readonly outboxBytes: number;
   readonly logLevel: "debug" | "info" | "warn" | "error";
+  /** Environment of the runtime child. */
+  readonly runtimeEnvironment: Readonly<Record<string, string>>;
 }
 
 /**
@@ -78,6 +83,9 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     inventoryIntervalMs: values.SARTOR_INVENTORY_INTERVAL_S * 1000,
     outboxBytes: values.SARTOR_OUTBOX_BYTES,
     logLevel: values.SARTOR_LOG_LEVEL,
+    runtimeEnvironment: Object.fromEntries(
+      RUNTIME_VARIABLES.flatMap((name) => (environment[name] ? [[name, environment[name]]] : [])),
+    ),
   };
 }
 

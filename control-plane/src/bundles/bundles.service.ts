@@ -75,7 +75,7 @@ export class BundlesService implements OnModuleInit {
     );
     const bundles = new Map((await this.ofVersion(model, number)).map((entry) => [entry.variantId, entry.bundleId]));
     const variants = await this.variants.ofVersion(variant.versionId);
-    await this.models.publish(
+    await this.models.setVariants(
       variant.versionId,
       variants.flatMap(({ variantId: id, name, precision, digest, bytes }) => {
         const bundled = bundles.get(id);

@@ -1,6 +1,5 @@
 import { Injectable } from "@nestjs/common";
 import type { ModelInfo } from "@sartor/onnx";
-import { SartorError } from "@sartor/shared/errors";
 import type { Digest, ModelManifest, ModelVersionView, Page } from "@sartor/shared/protocol";
 import type { Kysely } from "kysely";
 import { Database } from "../database/index.js";
@@ -75,22 +74,35 @@ export class ModelsRepository {
     });
   }
 
-  /** Makes a version visible, with the variants that it has. */
-  async publish(versionId: string, variants: ModelVersionView["variants"], now: number): Promise<void> {
-    const result = await this.database
+  async setVariants(versionId: string, variants: ModelVersionView["variants"]): Promise<void> {
+    await this.database
       .tables<ModelTables>()
       .updateTable("model_version")
-      .set({ ready_at: now, variants: JSON.stringify(variants) })
+      .set({ variants: JSON.stringify(variants) })
       .where("version_id", "=", versionId)
-      .executeTakeFirst();
-    if (result.numUpdatedRows !== 1n) throw new SartorError("SRT_MODEL_UNKNOWN", `No model version ${versionId}.`);
+      .execute();
   }
 
-  /** Removes a version that did not become ready, and all that hangs on it. */
+  /** Makes a version visible. */
+  async publish(versionId: string, now: number): Promise<void> {
+    await this.database
+      .tables<ModelTables>()
+      .updateTable("model_version")
+      .set({ ready_at: now })
+      .where("version_id", "=", versionId)
+      .execute();
+  }
+
+  /** Removes a version that did not become visible, and all that hangs on it. */
   remove(versionId: string): Promise<void> {
     return this.database.transaction<ModelTables, void>(async (db) => {
+      const removed = await db
+        .deleteFrom("model_version")
+        .where("version_id", "=", versionId)
+        .where("ready_at", "is", null)
+        .executeTakeFirst();
+      if (removed.numDeletedRows === 0n) return;
       await db.deleteFrom("blob_reference").where("owner", "=", ownerOf(versionId)).execute();
-      await db.deleteFrom("model_version").where("version_id", "=", versionId).where("ready_at", "is", null).execute();
     });
   }
 

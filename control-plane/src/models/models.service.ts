@@ -71,6 +71,7 @@ export class ModelsService implements OnModuleInit {
     if (!inserted) return this.overtaken(manifest, request);
     try {
       await this.events.emitAndWait("model.version_added", { versionId });
+      await this.repository.publish(versionId, this.clock.now());
       return { created: true, version: await this.get(manifest.name, manifest.version) };
     } catch (error) {
       await this.repository.remove(versionId);
@@ -98,9 +99,9 @@ export class ModelsService implements OnModuleInit {
     return record;
   }
 
-  /** Called once the variants of a version can be rolled out: from now on it is visible. */
-  publish(versionId: string, variants: ModelVersionView["variants"]): Promise<void> {
-    return this.repository.publish(versionId, variants, this.clock.now());
+  /** Told by later modules: the variants of a version that can be rolled out. */
+  setVariants(versionId: string, variants: ModelVersionView["variants"]): Promise<void> {
+    return this.repository.setVariants(versionId, variants);
   }
 
   /** Another request registered the same name at the same time. */

@@ -37,41 +37,47 @@ const LIVE = ["queued", "in_progress"] as const;
 export class DeploymentsRepository {
   constructor(private readonly database: Database) {}
 
-  /** Makes a wave's deployments and supersedes what the same devices were still at; all or nothing, and twice is once. */
-  startWave(start: WaveStart): Promise<ChangedDeployment[]> {
+  /** Devices of a wave that have no deployment of its rollout yet. */
+  async findToStart(rolloutId: string, wave: number, limit: number): Promise<string[]> {
+    const rows = await this.database
+      .tables<RolloutTables>()
+      .selectFrom("rollout_device as chosen")
+      .leftJoin("device_deployment as started", (join) =>
+        join.onRef("started.rollout_id", "=", "chosen.rollout_id").onRef("started.device_id", "=", "chosen.device_id"),
+      )
+      .select("chosen.device_id")
+      .where("chosen.rollout_id", "=", rolloutId)
+      .where("chosen.wave", "=", wave)
+      .where("started.deployment_id", "is", null)
+      .orderBy("chosen.device_id")
+      .limit(limit)
+      .execute();
+    return rows.map((row) => row.device_id);
+  }
+
+  /** Makes the deployments of some devices and supersedes what they were still at; all or nothing, and twice is once. */
+  start(wave: WaveStart, deviceIds: readonly string[]): Promise<ChangedDeployment[]> {
     return this.database.transaction<RolloutTables, ChangedDeployment[]>(async (db) => {
-      const devices = await db
-        .selectFrom("rollout_device")
-        .select("device_id")
-        .where("rollout_id", "=", start.rolloutId)
-        .where("wave", "=", start.wave)
-        .orderBy("device_id")
+      const inserted = await db
+        .insertInto("device_deployment")
+        .values(deviceIds.map((deviceId) => newRow(wave, deviceId)))
+        .onConflict((conflict) => conflict.columns(["rollout_id", "device_id"]).doNothing())
+        .returningAll()
+        .execute();
+      const older = await db
+        .selectFrom("device_deployment")
+        .selectAll()
+        .where("device_id", "in", deviceIds)
+        .where("rollout_id", "<", wave.rolloutId)
+        .where("status", "in", LIVE)
         .execute();
       const changed: ChangedDeployment[] = [];
-      for (let first = 0; first < devices.length; first += ROWS_AT_ONCE) {
-        const ids = devices.slice(first, first + ROWS_AT_ONCE).map((row) => row.device_id);
-        const inserted = await db
-          .insertInto("device_deployment")
-          .values(ids.map((deviceId) => newRow(start, deviceId)))
-          .onConflict((conflict) => conflict.columns(["rollout_id", "device_id"]).doNothing())
-          .returningAll()
-          .execute();
-        const older = await db
-          .selectFrom("device_deployment")
-          .selectAll()
-          .where("device_id", "in", ids)
-          .where("rollout_id", "<", start.rolloutId)
-          .where("status", "in", LIVE)
-          .execute();
-        for (const row of older) {
-          const after = await applyTo(db, row, { type: "superseded", byRolloutId: start.rolloutId }, start.now);
-          if (after !== undefined) changed.push(after);
-        }
-        await noteToPlan(db, ids);
-        changed.push(...inserted.map(toChanged));
+      for (const row of older) {
+        const after = await applyTo(db, row, { type: "superseded", byRolloutId: wave.rolloutId }, wave.now);
+        if (after !== undefined) changed.push(after);
       }
-      await db.updateTable("rollout").set({ wave: start.wave }).where("rollout_id", "=", start.rolloutId).execute();
-      return changed;
+      await noteToPlan(db, deviceIds);
+      return [...changed, ...inserted.map(toChanged)];
     });
   }
 
@@ -113,12 +119,13 @@ export class DeploymentsRepository {
   }
 
   /** Deployments under way of a rollout or of a device. */
-  async findLive(of: { rolloutId: string } | { deviceId: string }): Promise<string[]> {
+  async findLive(of: { rolloutId: string } | { deviceId: string }, limit: number): Promise<string[]> {
     let query = this.database
       .tables<RolloutTables>()
       .selectFrom("device_deployment")
       .select("deployment_id")
-      .where("status", "in", LIVE);
+      .where("status", "in", LIVE)
+      .limit(limit);
     query =
       "rolloutId" in of ? query.where("rollout_id", "=", of.rolloutId) : query.where("device_id", "=", of.deviceId);
     return (await query.execute()).map((row) => row.deployment_id);

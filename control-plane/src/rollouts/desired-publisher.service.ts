@@ -1,3 +1,4 @@
+import { setImmediate as pause } from "node:timers/promises";
 import { Injectable, Logger } from "@nestjs/common";
 import type { DesiredState, ReportedState } from "@sartor/shared/protocol";
 import { type BundleRecord, BundlesService } from "../bundles/index.js";
@@ -48,6 +49,7 @@ export class DesiredPublisher {
         this.#generations.set(desired.deviceId, desired.generation);
       }
       after = page.at(-1)?.deviceId ?? "";
+      await pause();
       if (page.length < PUBLISH_AT_ONCE) break;
     }
     await this.request([...outdated, ...missing]);
@@ -75,12 +77,15 @@ export class DesiredPublisher {
           return { bundleId, manifestBytes, model, version };
         },
       });
+      // Everyone else gets a turn: SQLite answers synchronously.
+      await pause();
     }
     for (;;) {
       const unpublished = await this.repository.unpublished(PUBLISH_AT_ONCE);
       const published = await this.publish(unpublished);
       // What the broker did not take is tried again with the next tick.
       if (published < PUBLISH_AT_ONCE) break;
+      await pause();
     }
   }
 

@@ -1,17 +1,18 @@
+import { setImmediate as pause } from "node:timers/promises";
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from "@nestjs/common";
 import { planRollout, type RolloutEffect, type RolloutEvent } from "@sartor/shared/domain/rollout";
 import { BundlesService } from "../bundles/index.js";
 import { Clock, Ids } from "../config/index.js";
 import { EventBus } from "../events/index.js";
 import { DeploymentChanges } from "./deployment-changes.service.js";
-import { DeploymentsRepository } from "./deployments.repository.js";
+import { type ChangedDeployment, DeploymentsRepository } from "./deployments.repository.js";
 import { DesiredPublisher } from "./desired-publisher.service.js";
 import { RolloutsRepository, type RunningRollout } from "./rollouts.repository.js";
 
 /** Longest time between two looks, ms; deadlines are noticed this late at most. */
 const TICK_INTERVAL_MS = 1_000;
-/** Most overdue deployments ended in one go. */
-const OVERDUE_AT_ONCE = 1_000;
+/** Deployments changed in one transaction. */
+const DEVICES_AT_ONCE = 200;
 
 /**
  * Makes rollouts progress. Each tick reads what is wanted and what is, and does the next step of each rollout; nothing depends on
@@ -66,6 +67,7 @@ export class RolloutExecutor implements OnApplicationBootstrap, OnModuleDestroy 
   private async run(): Promise<void> {
     while (this.#again && !this.#stopped) {
       this.#again = false;
+      await pause();
       await this.guarded("deadlines", () => this.endOverdue());
       for (const rollout of (await this.guarded("rollouts", () => this.rollouts.findRunning())) ?? []) {
         await this.guarded(`rollout ${rollout.rolloutId}`, () => this.advance(rollout));
@@ -86,10 +88,24 @@ export class RolloutExecutor implements OnApplicationBootstrap, OnModuleDestroy 
 
   private async endOverdue(): Promise<void> {
     const now = this.clock.now();
-    const overdue = await this.deployments.findOverdue(now, OVERDUE_AT_ONCE);
-    if (overdue.length === 0) return;
-    await this.changes.announce(await this.deployments.applyToAll(overdue, { type: "deadline_passed" }, now));
-    if (overdue.length === OVERDUE_AT_ONCE) this.#again = true;
+    await this.inParts(
+      () => this.deployments.findOverdue(now, DEVICES_AT_ONCE),
+      (overdue) => this.deployments.applyToAll(overdue, { type: "deadline_passed" }, now),
+    );
+  }
+
+  /**
+   * Works through what is found until nothing is. Between two parts everyone else gets a turn: SQLite answers synchronously,
+   * so that without a pause a rollout to ten thousand devices would keep HTTP and MQTT waiting.
+   */
+  private async inParts(
+    find: () => Promise<string[]>,
+    apply: (ids: readonly string[]) => Promise<ChangedDeployment[]>,
+  ): Promise<void> {
+    for (let ids = await find(); ids.length > 0 && !this.#stopped; ids = await find()) {
+      await this.changes.announce(await apply(ids));
+      await pause();
+    }
   }
 
   private async advance(rollout: RunningRollout): Promise<void> {
@@ -99,7 +115,7 @@ export class RolloutExecutor implements OnApplicationBootstrap, OnModuleDestroy 
     const { state, effects } = planRollout(rollout.state, event);
     // Effects first: killed in between, the next tick finds the old state and does them again, which changes nothing.
     for (const effect of effects) await this.perform(rollout, effect);
-    if (effects.length === 0) return;
+    if (effects.length === 0 || this.#stopped) return;
     await this.rollouts.saveState(rollout.rolloutId, state, state.status === "running" ? null : this.clock.now());
     this.events.emit("rollout.changed", { rolloutId: rollout.rolloutId });
     this.#again = true;
@@ -114,17 +130,19 @@ export class RolloutExecutor implements OnApplicationBootstrap, OnModuleDestroy 
         if (bundle === undefined) throw new Error(`${rollout.model} ${rollout.version} has no bundle`);
         const { wave } = effect;
         const newId = () => this.ids.ulid();
-        const { bundleId } = bundle;
-        const deadlineAt = now + rollout.deadlineMs;
-        await this.changes.announce(
-          await this.deployments.startWave({ rolloutId, wave, bundleId, now, deadlineAt, newId }),
+        const start = { rolloutId, wave, bundleId: bundle.bundleId, now, deadlineAt: now + rollout.deadlineMs, newId };
+        await this.inParts(
+          () => this.deployments.findToStart(rolloutId, wave, DEVICES_AT_ONCE),
+          (devices) => this.deployments.start(start, devices),
         );
         return;
       }
       case "cancel_deployments": {
-        const live = await this.deployments.findLive({ rolloutId });
         const canceled = { type: "canceled", reason: "An operator canceled the rollout." } as const;
-        await this.changes.announce(await this.deployments.applyToAll(live, canceled, now));
+        await this.inParts(
+          () => this.deployments.findLive({ rolloutId }, DEVICES_AT_ONCE),
+          (live) => this.deployments.applyToAll(live, canceled, now),
+        );
         return;
       }
       case "finished":
@@ -139,9 +157,11 @@ export class RolloutExecutor implements OnApplicationBootstrap, OnModuleDestroy 
   }
 
   private async forgetDevice(deviceId: string): Promise<void> {
-    const live = await this.deployments.findLive({ deviceId });
     const gone = { type: "canceled", reason: "The device was removed from the fleet." } as const;
-    await this.changes.announce(await this.deployments.applyToAll(live, gone, this.clock.now()));
+    await this.inParts(
+      () => this.deployments.findLive({ deviceId }, DEVICES_AT_ONCE),
+      (live) => this.deployments.applyToAll(live, gone, this.clock.now()),
+    );
     await this.desired.forget(deviceId);
     this.kick();
   }

@@ -63,8 +63,10 @@ export class RolloutsService {
       waves: [devices],
     });
     this.events.emit("rollout.changed", { rolloutId });
+    // Read before the executor gets busy, so that the answer need not wait for it.
+    const summary = await this.summary(rolloutId);
     this.executor.kick();
-    return this.summary(rolloutId);
+    return summary;
   }
 
   /**
@@ -77,8 +79,10 @@ export class RolloutsService {
     if (!(await this.repository.requestCancel(rolloutId, this.clock.now()))) {
       throw new SartorError("SRT_CONFLICT", `The rollout has ${status} already.`, { details: { status } });
     }
+    // Read before the executor gets busy, so that the answer need not wait for it.
+    const summary = await this.summary(rolloutId);
     this.executor.kick();
-    return this.summary(rolloutId);
+    return summary;
   }
 
   async list(limit: number, cursor: string | undefined): Promise<Page<RolloutSummary>> {

@@ -37,7 +37,7 @@ describe.skipIf(CHROMIUM === undefined)("the dashboard in a browser", () => {
   beforeEach(async () => {
     context = await browser.newContext({ locale: "en-GB" });
     page = await context.newPage();
-    page.setDefaultTimeout(20_000);
+    page.setDefaultTimeout(40_000);
     problems = [];
     page.on("pageerror", (error) => problems.push(error.message));
     page.on("console", (message) => {

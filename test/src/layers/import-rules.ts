@@ -85,6 +85,7 @@ export const IMPORT_RULES: readonly ImportRule[] = [
     why: "the page must not carry the server's schemas and code to every browser",
     instead: "write import type; for a value, ask the REST interface",
     check: ({ from, edge, target }) => {
+      if (from.inSource === undefined) return undefined; // Vite's settings run at build time, not in the browser
       const shared = target.kind === "source" && target.file.package.name === "@sartor/shared";
       if (from.package.name !== "@sartor/dashboard" || from.isTest || !shared || edge.typeOnly) return undefined;
       return { what: `imports values from ${edge.specifier}` };

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { rename } from "node:fs/promises";
+import { mkdtemp, rename, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
 import { afterEach, describe, expect, it } from "vitest";
@@ -109,7 +110,7 @@ describe("more requests than the device can take", () => {
 
 describe("an agent that is killed", () => {
   it("leaves no runtime child behind", async () => {
-    const folder = await import("node:fs/promises").then(({ mkdtemp }) => mkdtemp("/tmp/sartor-orphan-"));
+    const folder = await mkdtemp(join(tmpdir(), "sartor-orphan-"));
     const bundle = await writeSlot(folder, quick);
     const script = `
       const { ModelHost } = await import("@sartor/agent/runtime");
@@ -129,5 +130,6 @@ describe("an agent that is killed", () => {
     expect(alive(pid)).toBe(true);
     agent.kill("SIGKILL");
     await eventually(() => !alive(pid), "the child is gone");
+    await rm(folder, { recursive: true, force: true });
   });
 });

@@ -1,0 +1,36 @@
+import { describe, expect, it } from "vitest";
+import { readSettings } from "./settings.js";
+
+describe("the agent's settings", () => {
+  it("have defaults for everything but enrolment", () => {
+    const settings = readSettings({});
+    expect(settings.inferencePort).toBe(7400);
+    expect(settings.inferenceHost).toBe("127.0.0.1");
+    expect(settings.enrolmentToken).toBeUndefined();
+  });
+
+  it("stop the start with one sentence that names every bad one", () => {
+    const environment = {
+      SARTOR_INFERENCE_PORT: "70000",
+      SARTOR_CONTROL_PLANE_URL: "ftp://somewhere",
+      SARTOR_LOG_LEVEL: "loud",
+    };
+    expect(() => readSettings(environment)).toThrowError(
+      expect.objectContaining({
+        code: "SRT_CONFIG_INVALID",
+        message: expect.stringMatching(/CONTROL_PLANE_URL.*PORT.*LOG_LEVEL/s),
+      }),
+    );
+  });
+
+  it("say so when a secret's file is missing", () => {
+    expect(() => readSettings({ SARTOR_ENROLMENT_TOKEN_FILE: "/nowhere/token" })).toThrowError(
+      /SARTOR_ENROLMENT_TOKEN_FILE/,
+    );
+  });
+
+  it("give the runtime child the GPU's libraries and no secret", () => {
+    const environment = { LD_LIBRARY_PATH: "/opt/cuda/lib", SARTOR_ENROLMENT_TOKEN: "a-very-secret-token" };
+    expect(readSettings(environment).runtimeEnvironment).toEqual({ LD_LIBRARY_PATH: "/opt/cuda/lib" });
+  });
+});
