@@ -77,9 +77,9 @@ export class LiveEvents implements OnModuleDestroy {
     for (const client of this.#clients) client.send(texts);
   }
 
-  private async device(deviceId: string): Promise<LiveEvent | undefined> {
+  private async device(deviceId: string): Promise<LiveEvent> {
     const device = await this.devices.summary(deviceId);
-    return device === undefined ? undefined : { type: "device", device };
+    return device === undefined ? { type: "device_removed", deviceId } : { type: "device", device };
   }
 
   private async rollout(rolloutId: string): Promise<LiveEvent> {

@@ -84,6 +84,7 @@ export class DevicesService {
     await this.events.emitAndWait("device.deleted", { deviceId });
     this.presence.forget(deviceId);
     await this.repository.delete(deviceId);
+    this.events.emit("device.changed", { deviceId });
   }
 
   /** @throws SartorError SRT_DEVICE_UNKNOWN */

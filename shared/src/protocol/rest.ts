@@ -263,6 +263,7 @@ export const liveEventSchema = z
   .discriminatedUnion("type", [
     z.object({ type: z.literal("ready") }),
     z.object({ type: z.literal("device"), device: deviceSummarySchema }),
+    z.object({ type: z.literal("device_removed"), deviceId: deviceIdSchema }),
     z.object({ type: z.literal("rollout"), rollout: rolloutSummarySchema }),
     z.object({ type: z.literal("deployment"), deployment: deviceDeploymentViewSchema }),
     z.object({

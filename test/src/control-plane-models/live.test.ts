@@ -81,6 +81,13 @@ describe("the live channel", () => {
     await device.disconnect();
   });
 
+  it("tells of a device that was removed", async () => {
+    const events = await watch();
+    const device = await ScriptedDevice.enrol(controlPlane, "Gone soon");
+    await rest(controlPlane, "DELETE", `/api/v1/devices/${device.id}`);
+    await seen(events, "device_removed", (event) => event.deviceId === device.id);
+  });
+
   it("merges a burst of changes of one thing", async () => {
     const events = await watch();
     const device = await ScriptedDevice.enrol(controlPlane, "Busy");

@@ -85,6 +85,7 @@ export class Connection {
 
   #receive(event: LiveEvent): void {
     if (event.type === "device") this.fleet.apply(event.device);
+    if (event.type === "device_removed") this.fleet.remove(event.deviceId);
     // After `ready` too: what was read before the connection stood may be older than its first event.
     if (event.type === "ready" || event.type === "resync") {
       this.#epoch += 1;

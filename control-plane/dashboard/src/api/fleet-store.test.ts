@@ -52,6 +52,16 @@ describe("the fleet on the page", () => {
     expect(idsOf(store)).toEqual(["b"]);
   });
 
+  it("forgets a device at once when it is removed, also while an older list is on its way", async () => {
+    const store = new FleetStore((callback) => callback());
+    async function* slowPages() {
+      store.remove("a");
+      yield [device("a"), device("b")];
+    }
+    await store.load(slowPages(), shown);
+    expect(idsOf(store)).toEqual(["b"]);
+  });
+
   it("keeps showing what it knows when reading again fails, and says why", async () => {
     const store = new FleetStore((callback) => callback());
     await store.load(pagesOf([device("a")]), shown);

@@ -70,6 +70,13 @@ export class FleetStore {
     this.#announceSoon();
   }
 
+  /** Forgets a device that was removed; a list that is being read may still name it. */
+  remove(deviceId: string): void {
+    this.#devices.delete(deviceId);
+    this.#touched?.add(deviceId);
+    this.#announceSoon();
+  }
+
   /** Reads the whole list anew; devices that are no longer in it disappear. Never throws: the error is in the snapshot. */
   async load(pages: AsyncIterable<readonly DeviceSummary[]>, toError: (failure: unknown) => ShownError | null) {
     const touched = new Set<string>();
