@@ -1,7 +1,8 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { type Inventory, inventorySchema } from "@sartor/shared/protocol";
+import { SartorError } from "@sartor/shared/errors";
+import type { Inventory } from "@sartor/shared/protocol";
 import { z } from "zod";
 import type { AgentSettings } from "./config/index.js";
 import { loadOrEnrol } from "./identity/index.js";
@@ -26,7 +27,10 @@ import { AGENT_VERSION } from "./version.js";
 /** Telemetry window before the control plane said otherwise, s. */
 const DEFAULT_WINDOW_SECONDS = 60;
 const SALT_KEY = "inventory.salt";
-const INVENTORY_KEY = "inventory.reported";
+const IDENTITY_KEY = "identity.deviceId";
+/** What belongs to an identity and not to the machine. */
+const KEYS_OF_IDENTITY = ["desired", "reported.sequence", "telemetry.stream", "events.sequence"] as const;
+const LISTEN_RETRY_MS = 5_000;
 
 /** What the agent needs of the outside. */
 export interface AgentContext {
@@ -39,8 +43,6 @@ export interface AgentContext {
 /** A running agent. */
 export interface Agent {
   readonly deviceId: string;
-  /** Address of the inference endpoint. */
-  readonly endpoint: string;
   /** Ends in order: no new requests, last telemetry, goodbye to the broker, database. */
   stop(): Promise<void>;
 }
@@ -78,6 +80,16 @@ export async function startAgent(settings: AgentSettings, { clock, logger, signa
     signal,
   });
   const { deviceId } = identity;
+  forgetFormerIdentity(deviceId, store, outbox);
+
+  /** Tells operators of something; on a full disk only the log gets it, and whoever told goes on. */
+  const tell = (event: Parameters<Link["publishLog"]>[0]) => {
+    try {
+      link.publishLog(event);
+    } catch (error) {
+      logger.error("an event could not be stored for sending", { message: event.message, error });
+    }
+  };
 
   // Runtime: models in children, and the endpoint that reaches them.
   const host = new ModelHost({
@@ -90,7 +102,7 @@ export async function startAgent(settings: AgentSettings, { clock, logger, signa
     },
     onCrash: (bundleId, exit) => {
       const message = `The runtime child of ${bundleId} ended (${exit.signal ?? `exit code ${exit.code}`}) and is started again.`;
-      link.publishLog({ level: "error", code: "SRT_INFERENCE_FAILED", message });
+      tell({ level: "error", code: "SRT_INFERENCE_FAILED", message });
     },
   });
   const server = new InferenceServer({
@@ -134,7 +146,11 @@ export async function startAgent(settings: AgentSettings, { clock, logger, signa
       reconciler.accept(desired);
       telemetry.setWindowSeconds(desired.telemetry.windowSeconds);
     },
-    onConnected: () => reports?.flush(true),
+    // Level-triggered: whatever the control plane missed or lost, each connect brings it up to date.
+    onConnected: () => {
+      reports?.flush(true);
+      inventory.publish();
+    },
   });
 
   // Telemetry: what the device sees of itself.
@@ -166,26 +182,43 @@ export async function startAgent(settings: AgentSettings, { clock, logger, signa
         outbox: { queued: outbox.totals().messages, droppedTelemetry: outbox.dropped("telemetry") },
       }),
     publish: (report) => link.publishReported(report),
+    atomically: (work) => outbox.atomically(work),
+    logger,
     settings: store,
     clock,
     signal: running.signal,
   });
 
   // Inventory: what hardware this is.
-  const inventory = createMonitor(settings, store, link, clock, logger);
+  const inventory = createInventory(settings, store, link, clock, logger);
 
-  const endpoint = await server.start();
   telemetry.setWindowSeconds(reconciler.desired?.telemetry.windowSeconds ?? DEFAULT_WINDOW_SECONDS);
   telemetry.start();
   link.start();
-  const loops = [reconciler.run(running.signal), inventory.run(running.signal)];
-  logger.info("agent is up", { deviceId, version: AGENT_VERSION, endpoint, emulated });
+  const loops = [reconciler.run(running.signal), inventory.monitor.run(running.signal), listen()];
+  logger.info("agent is up", { deviceId, version: AGENT_VERSION, emulated });
+
+  /** A port that is taken hides the model from its users, not the device from its operators: they are told, and it is tried again. */
+  async function listen(): Promise<void> {
+    for (let told = false; !running.signal.aborted; told = true) {
+      try {
+        logger.info("inference endpoint is up", { endpoint: await server.start() });
+        return onChange();
+      } catch (thrown) {
+        const { message } = SartorError.from(thrown);
+        const sentence = `The inference endpoint cannot listen on ${settings.inferenceHost}:${settings.inferencePort}: ${message}.`;
+        if (!told) tell({ level: "error", code: "SRT_CONFIG_INVALID", message: sentence });
+        logger.error(sentence);
+        await clock.sleep(LISTEN_RETRY_MS, running.signal).catch(() => undefined);
+      }
+    }
+  }
 
   return {
     deviceId,
-    endpoint,
     stop: async () => {
       logger.info("agent is stopping");
+      executors.noteStop();
       running.abort();
       await server.stop();
       await Promise.all(loops);
@@ -211,15 +244,30 @@ function servingOf(host: ModelHost) {
   return { bundleId, model, version, variant };
 }
 
-function createMonitor(
-  settings: AgentSettings,
-  store: SettingsStore,
-  link: Link,
-  clock: Clock,
-  logger: Logger,
-): InventoryMonitor {
-  const salt = store.load(SALT_KEY, z.string()) ?? randomBytes(16).toString("hex");
+/** A device that was enrolled anew starts with an empty outbox and no desired state; the installed bundle is the machine's and stays. */
+function forgetFormerIdentity(deviceId: string, store: SettingsStore, outbox: OutboxStore): void {
+  const former = store.load(IDENTITY_KEY, z.string());
+  if (former === deviceId) return;
+  outbox.atomically(() => {
+    if (former !== undefined) {
+      outbox.clear();
+      for (const key of KEYS_OF_IDENTITY) store.remove(key);
+    }
+    store.save(IDENTITY_KEY, deviceId);
+  });
+}
+
+/** The salt that hides serial numbers, made once. */
+function loadOrMakeSalt(store: SettingsStore): string {
+  const known = store.load(SALT_KEY, z.string());
+  if (known !== undefined) return known;
+  const salt = randomBytes(16).toString("hex");
   store.save(SALT_KEY, salt);
+  return salt;
+}
+
+function createInventory(settings: AgentSettings, store: SettingsStore, link: Link, clock: Clock, logger: Logger) {
+  const salt = loadOrMakeSalt(store);
   const runtimeSources = {
     agentVersion: AGENT_VERSION,
     run: runCommand,
@@ -243,16 +291,19 @@ function createMonitor(
     const runtime = await readRuntime({ ...runtimeSources, cache: runtimeSources.probeCache });
     return loadEmulatedInventory(path, { runtime, collectedAt: clock.now() });
   };
-  const lastReported = store.load(INVENTORY_KEY, inventorySchema);
-  return new InventoryMonitor({
+  const monitor = new InventoryMonitor({
     collect,
-    onChange: (inventory) => {
-      link.publishInventory(inventory);
-      store.save(INVENTORY_KEY, inventory);
-    },
+    onChange: (inventory) => link.publishInventory(inventory),
     clock,
     intervalMs: settings.inventoryIntervalMs,
-    ...(lastReported === undefined ? {} : { lastReported }),
     onProblem: (error) => logger.warn("the inventory could not be collected", { error }),
   });
+  const publish = () => {
+    try {
+      if (monitor.latest !== undefined) link.publishInventory(monitor.latest);
+    } catch (error) {
+      logger.error("the inventory could not be stored for sending", { error });
+    }
+  };
+  return { monitor, publish };
 }

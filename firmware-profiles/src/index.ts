@@ -1,2 +1,2 @@
-export type { FirmwareProfile } from "@sartor/shared/domain/hardware";
-export { loadProfiles, profilePath } from "./load-profiles.js";
+export type { ResolvedProfile as FirmwareProfile } from "@sartor/shared/domain/hardware";
+export { loadProfileFiles, loadProfiles, type ProfileFiles, profilePath } from "./load-profiles.js";

@@ -139,6 +139,11 @@ export class Session {
       send: ({ kind, payload }) => connection.publish({ topic: this.#topic(kind), payload }),
       onStalled: () => connection.destroy(),
     });
+    if (this.#stopping.signal.aborted) {
+      // stop() came while the connection was being set up and saw nothing to say goodbye on.
+      connection.destroy();
+      return connection.closed;
+    }
     this.#live = { connection, pump, sessionId };
     this.#is.logger.info("connected to the broker", {
       url: this.#is.url,

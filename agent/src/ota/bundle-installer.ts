@@ -99,16 +99,30 @@ export class BundleInstaller {
   /** Checks every file of a slot against its digest. @throws SartorError SRT_DIGEST_MISMATCH naming the file */
   async verify(slot: SlotName, manifest: BundleManifest): Promise<void> {
     for (const file of manifest.files) {
-      const digest = await this.#withFile(slot, file, async (handle) => {
-        const { size } = await handle.stat();
-        return size === file.bytes ? await digestOfStretch(handle, 0, file.bytes) : undefined;
-      });
+      const digest = await this.#digestOf(join(this.#slots.folderOf(slot), file.name), file.bytes);
       if (digest !== file.digest) {
         throw new SartorError(
           "SRT_DIGEST_MISMATCH",
           `The file ${file.name} in slot ${slot} is not the one of its bundle.`,
         );
       }
+    }
+  }
+
+  /** Digest of a file of that length; undefined when it is missing or of another length. Other trouble with the disk is thrown. */
+  async #digestOf(path: string, bytes: number): Promise<string | undefined> {
+    let handle: FileHandle;
+    try {
+      handle = await open(path, "r");
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+      throw error;
+    }
+    try {
+      const { size } = await handle.stat();
+      return size === bytes ? await digestOfStretch(handle, 0, bytes) : undefined;
+    } finally {
+      await handle.close();
     }
   }
 

@@ -45,13 +45,18 @@ export async function fetchChunk(place: ChunkPlace, source: BundleSource, signal
         await place.file.write(piece, 0, piece.byteLength, place.position + offset);
         offset += piece.byteLength;
       }
+      if (offset < place.chunk.bytes) {
+        throw new SartorError(
+          "SRT_DOWNLOAD_FAILED",
+          `Chunk ${place.chunk.digest} ended after ${offset} of ${place.chunk.bytes} bytes.`,
+        );
+      }
     } catch (thrown) {
       // Progress was made: go on from there at once. No progress twice in a row: let the caller wait.
       stalled = offset > before ? 0 : stalled + 1;
       if (signal.aborted || stalled > 1) throw thrown;
       continue;
     }
-    if (offset < place.chunk.bytes) continue;
     const digest = await digestOfStretch(place.file, place.position, place.chunk.bytes);
     if (digest === place.chunk.digest) return;
     damaged += 1;

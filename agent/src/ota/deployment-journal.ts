@@ -20,6 +20,10 @@ export const deploymentRecordSchema = z.object({
   attempt: z.number().int().min(1),
   /** How often the agent was found dead in the middle of activation or probe: breaks restart loops. */
   interruptions: z.number().int().min(0),
+  /** How often files that turned out damaged on disk were fetched anew. */
+  repairs: z.number().int().min(0).default(0),
+  /** Set by an orderly stop, so that the next start does not count it as an interruption. */
+  stoppedInOrder: z.boolean().optional(),
   error: reportedErrorSchema.optional(),
   probe: reportedDeploymentSchema.shape.probe,
 });

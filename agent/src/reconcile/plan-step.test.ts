@@ -1,7 +1,7 @@
 import type { DesiredState } from "@sartor/shared/protocol";
 import { describe, expect, it } from "vitest";
 import type { DeploymentRecord } from "../ota/index.js";
-import { MAXIMUM_INTERRUPTIONS, planStep } from "./plan-step.js";
+import { MAXIMUM_INTERRUPTIONS, planStep as plan, type Situation } from "./plan-step.js";
 
 const digest = (letter: string) => `sha256:${letter.repeat(64)}`;
 const deployment = (id: string, letter = "b") => ({
@@ -25,8 +25,11 @@ const record = (step: DeploymentRecord["step"], more: Partial<DeploymentRecord> 
   step,
   attempt: 1,
   interruptions: 0,
+  repairs: 0,
   ...more,
 });
+const planStep = (situation: Omit<Situation, "servingIsBroken"> & Partial<Situation>) =>
+  plan({ servingIsBroken: false, ...situation });
 const committed = { slot: "a" as const, bundleId: digest("a") };
 
 describe("the next step towards the desired state", () => {
@@ -79,6 +82,14 @@ describe("the next step towards the desired state", () => {
       servingBundleId: committed.bundleId,
     });
     expect(step).toMatchObject({ action: "rollBack", status: "failed", error: { code: "SRT_PROBE_LOOP" } });
+  });
+
+  it("tries a committed bundle that does not load again, but lets a newer deployment go first", () => {
+    const broken = { committed, servingBundleId: null, servingIsBroken: true };
+    const failed = record("done", { status: "failed" });
+    expect(planStep({ ...broken, desired: desired("2", 2), record: failed })?.action).toBe("begin");
+    expect(planStep({ ...broken, desired: desired("1"), record: record("rolling_back") })?.action).toBe("rollBack");
+    expect(planStep({ ...broken, desired: desired("1"), record: failed })?.action).toBe("serve");
   });
 
   it("never begins the same deployment twice", () => {

@@ -12,6 +12,8 @@ export interface Situation {
   readonly record: DeploymentRecord | null;
   /** The bundle that answers requests now; null when none does. */
   readonly servingBundleId: string | null;
+  /** The committed bundle failed to load several times: whatever else there is to do comes first. */
+  readonly servingIsBroken: boolean;
 }
 
 /**
@@ -21,15 +23,24 @@ export interface Situation {
  * The order is: serve what is committed before anything else; finish or undo what was begun; then begin what is wanted.
  * A desired state without deployment wants nothing installed: what runs keeps running.
  */
-export function planStep({ desired, committed, record, servingBundleId }: Situation): Step | undefined {
+export function planStep({
+  desired,
+  committed,
+  record,
+  servingBundleId,
+  servingIsBroken,
+}: Situation): Step | undefined {
   const inProgress = record?.status === "in_progress" ? record : undefined;
-  if (committed !== null && servingBundleId === null && inProgress?.step !== "committing")
-    return { action: "serve", committed };
+  const serve: Step | undefined =
+    committed !== null && servingBundleId === null && inProgress?.step !== "committing"
+      ? { action: "serve", committed }
+      : undefined;
+  if (serve !== undefined && !servingIsBroken) return serve;
   if (inProgress !== undefined) return planRecord(inProgress, desired);
   const wanted = desired?.deployment ?? null;
   if (wanted !== null && wanted.deploymentId !== record?.deployment.deploymentId)
     return { action: "begin", deployment: wanted };
-  return undefined;
+  return serve;
 }
 
 function planRecord(record: DeploymentRecord, desired: DesiredState | null): Step {

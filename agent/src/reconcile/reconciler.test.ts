@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { SartorError } from "@sartor/shared/errors";
 import type { DesiredState } from "@sartor/shared/protocol";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -29,6 +30,8 @@ class Machine {
   journal: DeploymentJournal | undefined;
   slots = new SlotStore(this.folder);
   serving: string | null = null;
+  /** How often loading fails before it works. */
+  loadFailures = 0;
 
   constructor(
     readonly source: MemoryBundleSource,
@@ -75,6 +78,7 @@ class Machine {
     const serving: ServingPort = {
       servingBundleId: () => this.serving,
       restarts: () => 0,
+      isReady: () => true,
       stop: async () => {
         this.serving = null;
       },
@@ -89,8 +93,23 @@ class Machine {
         }),
         promote: async () => {
           if (cut) return;
+          if (this.loadFailures > 0) {
+            this.loadFailures -= 1;
+            throw new SartorError("SRT_MODEL_UNSUPPORTED", "not enough memory right now");
+          }
           this.serving = installed.bundleId;
           this.served.push(installed.bundleId);
+        },
+        beginTrial: async () => {
+          const former = this.serving;
+          if (!cut) this.serving = installed.bundleId;
+          if (!cut) this.served.push(installed.bundleId);
+          return {
+            keep: async () => undefined,
+            revert: async () => {
+              if (!cut) this.serving = former;
+            },
+          };
         },
         discard: async () => undefined,
       }),
@@ -127,7 +146,8 @@ class Machine {
       }
       off.abort();
     };
-    await Promise.all([run.catch(() => undefined), settled()]);
+    // The loop never rejects, whatever fails inside it.
+    await Promise.all([run, settled()]);
     return cut;
   }
 
@@ -169,6 +189,31 @@ describe("a device that is told to install bundles", () => {
     expect(machine.journal?.record).toMatchObject({ status: "failed", error: { code: "SRT_PROBE_FAILED" } });
     expect(machine.journal?.committed?.bundleId).toBe(first.bundleId);
     expect(machine.served).not.toContain(second.bundleId);
+    machine.dispose();
+  });
+
+  it("goes on with new deployments, and comes back to the old bundle, when that cannot be loaded for a while", async () => {
+    const machine = new Machine(new MemoryBundleSource(first, second), (bundleId) => bundleId === first.bundleId);
+    await machine.boot(desiredOf(first, 1));
+    machine.loadFailures = 5;
+    await machine.boot(desiredOf(second, 2));
+    expect(machine.journal?.record).toMatchObject({ status: "failed", error: { code: "SRT_PROBE_FAILED" } });
+    machine.loadFailures = 5;
+    await machine.boot(desiredOf(first, 3));
+    expect(machine.journal?.record).toMatchObject({ status: "succeeded" });
+    expect(machine.serving).toBe(first.bundleId);
+    machine.dispose();
+  });
+
+  it("takes the active bundle over when the journal was lost, so that it serves without a network", async () => {
+    const machine = new Machine(new MemoryBundleSource(first), () => true);
+    await machine.boot(desiredOf(first, 1));
+    machine.database.exec("DELETE FROM setting");
+    machine.source.disturb = () => {
+      throw new SartorError("SRT_DOWNLOAD_FAILED", "no network");
+    };
+    await machine.boot(desiredOf(first, 1));
+    expect(machine.serving).toBe(first.bundleId);
     machine.dispose();
   });
 

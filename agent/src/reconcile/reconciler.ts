@@ -59,14 +59,9 @@ export class Reconciler {
     this.#wake();
   }
 
-  /** Looks again now, e.g. after the serving process died for good. */
-  trigger(): void {
-    this.#wake();
-  }
-
-  /** Runs until the signal is aborted. */
+  /** Runs until the signal is aborted; never rejects. */
   async run(signal: AbortSignal): Promise<void> {
-    this.#is.executors.noteRestart();
+    this.#attempt("the start could not be noted in the journal", () => this.#is.executors.noteStart());
     while (!signal.aborted) {
       this.#stepAbort = new AbortController();
       const step = this.#plan();
@@ -83,9 +78,10 @@ export class Reconciler {
     const servingBundleId = serving.servingBundleId();
     return planStep({
       desired: this.#desired,
-      committed: executors.servingIsBroken && servingBundleId === null ? null : journal.committed,
+      committed: journal.committed,
       record: journal.record,
       servingBundleId,
+      servingIsBroken: executors.servingIsBroken,
     });
   }
 
@@ -100,7 +96,7 @@ export class Reconciler {
       if (stepSignal.aborted) return;
       const error = SartorError.from(thrown);
       this.#failures += 1;
-      executors.noteRetry(error);
+      this.#attempt("the retry could not be noted in the journal", () => executors.noteRetry(error));
       const wait = Math.min(SHORTEST_WAIT_MS * 2 ** (this.#failures - 1), LONGEST_WAIT_MS) * (0.5 + random() / 2);
       logger.warn("a step failed and is tried again", {
         action: step.action,
@@ -112,7 +108,16 @@ export class Reconciler {
     }
   }
 
-  /** Waits for a trigger or the end. */
+  /** Does what helps but must not end the loop: on a full disk the journal cannot be written, and what serves goes on serving. */
+  #attempt(problem: string, act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.#is.logger.error(problem, { error });
+    }
+  }
+
+  /** Waits for a newer desired state or the end. */
   #idle(signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const done = () => {

@@ -1,16 +1,22 @@
 import type { ReportedState } from "@sartor/shared/protocol";
 import { z } from "zod";
-import type { Clock } from "../platform/index.js";
+import type { Clock, Logger } from "../platform/index.js";
 import type { SettingsStore } from "../storage/index.js";
 import type { ReportBody } from "./build-report.js";
 
 /** Reports that follow each other closely are merged: at most one in this time, ms. */
 const SHORTEST_INTERVAL_MS = 250;
+/** After a report that could not be stored, ms. */
+const RETRY_MS = 5_000;
 const SEQUENCE_KEY = "reported.sequence";
 
 export interface ReportPublisherDependencies {
   readonly build: () => ReportBody;
+  /** Stores the report for sending, durable with the transaction it is part of. */
   readonly publish: (report: ReportedState) => void;
+  /** Runs work in one transaction of the settings' database. */
+  readonly atomically: (work: () => void) => void;
+  readonly logger: Logger;
   readonly settings: SettingsStore;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -30,28 +36,40 @@ export class ReportPublisher {
 
   /** Something may have changed. */
   touch(): void {
-    if (this.#scheduled || this.#is.signal.aborted) return;
-    this.#scheduled = true;
-    this.#is.clock
-      .sleep(SHORTEST_INTERVAL_MS, this.#is.signal)
-      .then(() => {
-        this.#scheduled = false;
-        this.flush();
-      })
-      .catch(() => {
-        this.#scheduled = false;
-      });
+    this.#schedule(SHORTEST_INTERVAL_MS);
   }
 
-  /** Sends at once when something changed, or in any case when `always` is set. */
+  /** Sends at once when something changed, or in any case when `always` is set. Never throws: what cannot be stored is tried again. */
   flush(always = false): void {
-    const body = this.#is.build();
-    // How full the outbox is changes with every message, this one included, and is no reason to send one.
-    const text = JSON.stringify({ ...body, outbox: undefined });
-    if (text === this.#last && !always) return;
-    this.#last = text;
-    this.#sequence += 1;
-    this.#is.settings.save(SEQUENCE_KEY, this.#sequence);
-    this.#is.publish({ ...body, at: this.#is.clock.now(), sequence: this.#sequence });
+    const { build, publish, atomically, settings, clock, logger } = this.#is;
+    try {
+      const body = build();
+      // How full the outbox is changes with every message, this one included, and is no reason to send one.
+      const text = JSON.stringify({ ...body, outbox: undefined });
+      if (text === this.#last && !always) return;
+      const sequence = this.#sequence + 1;
+      atomically(() => {
+        settings.save(SEQUENCE_KEY, sequence);
+        publish({ ...body, at: clock.now(), sequence });
+      });
+      this.#sequence = sequence;
+      this.#last = text;
+    } catch (error) {
+      logger.error("a report could not be stored and is tried again", { error });
+      this.#last = "";
+      this.#schedule(RETRY_MS);
+    }
+  }
+
+  #schedule(waitMs: number): void {
+    if (this.#scheduled || this.#is.signal.aborted) return;
+    this.#scheduled = true;
+    const done = () => {
+      this.#scheduled = false;
+    };
+    this.#is.clock.sleep(waitMs, this.#is.signal).then(() => {
+      done();
+      this.flush();
+    }, done);
   }
 }

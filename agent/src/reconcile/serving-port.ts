@@ -18,15 +18,27 @@ export interface StagedModel {
   probe(signal: AbortSignal): Promise<ProbeReport>;
   /** Sends new requests here; requests in flight end on the former model, which then goes. */
   promote(): Promise<void>;
+  /** Sends new requests here and keeps the former model loaded until the trial is decided. */
+  beginTrial(): Promise<Trial>;
   /** Ends the staged model; the serving one is untouched. */
   discard(): Promise<void>;
+}
+
+/** A model that answers requests while the former one waits, in case it has to come back. */
+export interface Trial {
+  /** The former model goes. */
+  keep(): Promise<void>;
+  /** The former model answers again, at once and without a lost request. */
+  revert(): Promise<void>;
 }
 
 /** What the reconcile loop needs of the runtime; main wires it. */
 export interface ServingPort {
   /** The bundle that answers requests; null when none does. */
   servingBundleId(): string | null;
-  /** How often the serving child had to be restarted after a crash. */
+  /** Whether it takes requests right now; false while its child is started again after a crash. */
+  isReady(): boolean;
+  /** How often a serving child had to be restarted after a crash. */
   restarts(): number;
   stage(installed: InstalledSlot, signal: AbortSignal): Promise<StagedModel>;
   /** Stops serving. */

@@ -1,16 +1,17 @@
 import { SartorError } from "@sartor/shared/errors";
-import type {
-  BundleInstaller,
-  DeploymentJournal,
-  DeploymentRecord,
-  DownloadProgress,
-  InstalledSlot,
-  SlotName,
-  SlotStore,
+import {
+  type BundleInstaller,
+  type DeploymentJournal,
+  type DeploymentRecord,
+  type DownloadProgress,
+  type InstalledSlot,
+  SLOT_NAMES,
+  type SlotName,
+  type SlotStore,
 } from "../ota/index.js";
 import type { Clock, Logger } from "../platform/index.js";
 import { judgeProbe } from "./judge-probe.js";
-import type { ServingPort, StagedModel } from "./serving-port.js";
+import type { ServingPort, StagedModel, Trial } from "./serving-port.js";
 import type { StepAction, StepArguments } from "./steps.js";
 
 /** How often a bundle that turns out damaged on disk is fetched anew. */
@@ -44,20 +45,16 @@ export class StepExecutors {
     return this.#progress;
   }
 
-  /** True once the committed bundle could not be served several times in a row: then new deployments come first. */
+  /** True once the committed bundle could not be served several times in a row: then new deployments come first, and it is tried again between them. */
   get servingIsBroken(): boolean {
     return this.#serveFailures >= MAXIMUM_SERVE_FAILURES;
   }
 
   readonly execute: { readonly [A in StepAction]: (step: StepArguments[A], signal: AbortSignal) => Promise<void> } = {
     serve: async ({ committed }, signal) => {
-      const { journal, slots, installer, logger } = this.#is;
+      const { journal, slots, logger } = this.#is;
       const installed = slots.installed(committed.slot);
-      if (
-        installed === undefined ||
-        installed.bundleId !== committed.bundleId ||
-        !(await isIntact(installer, installed))
-      ) {
+      if (installed === undefined || installed.bundleId !== committed.bundleId || !(await this.#isIntact(installed))) {
         // What was committed is damaged: forget it, so that the desired bundle is fetched again; intact chunks are kept.
         logger.error("the committed bundle is damaged on disk and will be fetched again", {
           slot: committed.slot,
@@ -70,8 +67,10 @@ export class StepExecutors {
       }
       if (journal.record?.status !== "in_progress" && slots.active() !== committed.slot) slots.activate(committed.slot);
       try {
-        await this.#promote(installed, signal);
+        const staged = await this.#is.serving.stage(installed, signal);
+        await staged.promote();
         this.#serveFailures = 0;
+        this.#is.onChange();
       } catch (error) {
         this.#serveFailures += 1;
         throw error;
@@ -81,17 +80,16 @@ export class StepExecutors {
     begin: async ({ deployment }) => {
       const { committed } = this.#is.journal;
       const isInstalled = committed?.bundleId === deployment.bundle.bundleId;
-      const slot: SlotName =
-        committed === null ? "a" : isInstalled ? committed.slot : committed.slot === "a" ? "b" : "a";
       this.#progress = undefined;
       // A bundle that is already committed proves itself once more; there is nothing to download.
       this.#write({
         deployment,
-        slot,
+        slot: isInstalled ? committed.slot : this.#chooseSlot(deployment.bundle.bundleId),
         status: "in_progress",
         step: isInstalled ? "probing" : "downloading",
         attempt: 1,
         interruptions: 0,
+        repairs: 0,
       });
     },
 
@@ -118,12 +116,13 @@ export class StepExecutors {
         this.#advance(record, "installing");
       } catch (thrown) {
         const error = SartorError.from(thrown, "SRT_INSTALL_FAILED");
-        if (record.attempt >= MAXIMUM_REPAIRS) return this.#fail(record, error);
+        if (error.code !== "SRT_DIGEST_MISMATCH") throw error;
+        if (record.repairs >= MAXIMUM_REPAIRS) return this.#fail(record, error);
         this.#is.logger.warn("the bundle is damaged on disk; what is damaged is fetched again", {
           code: error.code,
           message: error.message,
         });
-        this.#write({ ...record, step: "downloading", attempt: record.attempt + 1 });
+        this.#write({ ...record, step: "downloading", repairs: record.repairs + 1 });
       }
     },
 
@@ -142,6 +141,7 @@ export class StepExecutors {
       const installed = slots.installed(record.slot);
       const { probe } = record.deployment;
       let staged: StagedModel | undefined;
+      let trial: Trial | undefined;
       let measured = record.probe;
       try {
         if (installed === undefined)
@@ -152,20 +152,21 @@ export class StepExecutors {
         measured = { ...report, executionProviders: [...report.executionProviders] };
         const refusal = judgeProbe({ passed, ...report }, installed.manifest, probe);
         if (refusal !== undefined) throw refusal;
-        await staged.promote();
+        trial = await staged.beginTrial();
         staged = undefined;
         const restarts = serving.restarts();
         this.#is.onChange();
         await clock.sleep(probe.soakMs, signal);
-        if (serving.restarts() !== restarts || serving.servingBundleId() !== installed.bundleId) {
-          throw new SartorError(
-            "SRT_PROBE_FAILED",
-            `The new bundle's runtime crashed within the first ${probe.soakMs} ms of service.`,
-          );
+        if (serving.restarts() !== restarts || !serving.isReady() || serving.servingBundleId() !== installed.bundleId) {
+          const message = `The new bundle's runtime crashed within the first ${probe.soakMs} ms of service.`;
+          throw new SartorError("SRT_PROBE_FAILED", message);
         }
         this.#advance({ ...record, probe: measured }, "committing");
+        await trial.keep();
       } catch (thrown) {
+        // The former model, which stayed loaded, answers again before anything is written.
         await staged?.discard();
+        await trial?.revert();
         signal.throwIfAborted();
         const timedOut = thrown instanceof DOMException && thrown.name === "TimeoutError";
         const error = timedOut
@@ -188,7 +189,7 @@ export class StepExecutors {
       this.#is.onChange();
     },
 
-    rollBack: async ({ record, status, error }, signal) => {
+    rollBack: async ({ record, status, error }) => {
       const { journal, slots, serving, logger } = this.#is;
       if (record.step !== "rolling_back") this.#write({ ...record, step: "rolling_back", error });
       const { committed } = journal;
@@ -198,13 +199,14 @@ export class StepExecutors {
         message: error.message,
       });
       const previous = committed === null ? undefined : slots.installed(committed.slot);
-      if (previous === undefined) {
-        slots.deactivate();
+      if (previous === undefined) slots.deactivate();
+      else slots.activate(previous.slot);
+      // Serving the committed bundle is the next step's work: it may fail and be tried again, this step must come to its end.
+      if (
+        serving.servingBundleId() === record.deployment.bundle.bundleId &&
+        committed?.bundleId !== record.deployment.bundle.bundleId
+      )
         await serving.stop();
-      } else {
-        slots.activate(previous.slot);
-        if (serving.servingBundleId() !== previous.bundleId) await this.#promote(previous, signal);
-      }
       if (committed?.slot !== record.slot) slots.clear(record.slot);
       this.#write({ ...record, status, step: "done", error });
     },
@@ -214,24 +216,61 @@ export class StepExecutors {
     },
   };
 
-  /** Call once after a start: a deployment found in the middle of activation or probe is counted as interrupted. */
-  noteRestart(): void {
+  /**
+   * Call once after a start. A deployment found in the middle of activation or probe is counted as interrupted, unless the agent
+   * was stopped in order. A journal that was lost takes over the slot that is active and sealed: it served, so it goes on serving.
+   */
+  noteStart(): void {
+    const { journal, slots, logger } = this.#is;
+    const { record } = journal;
+    if (journal.committed === null && record === null) {
+      const active = slots.active();
+      const installed = active === undefined ? undefined : slots.installed(active);
+      if (installed === undefined) return;
+      logger.warn("the journal was lost; the active slot is taken over", {
+        slot: installed.slot,
+        bundleId: installed.bundleId,
+      });
+      journal.commit({ slot: installed.slot, bundleId: installed.bundleId }, null);
+      return;
+    }
+    if (record === null || !isProvisional(record)) return;
+    const interruptions = record.interruptions + (record.stoppedInOrder === true ? 0 : 1);
+    this.#write({ ...record, interruptions, stoppedInOrder: undefined });
+  }
+
+  /** Call on an orderly stop, so that restarts by a person are not taken for crashes. */
+  noteStop(): void {
     const { record } = this.#is.journal;
-    if (record?.status !== "in_progress" || (record.step !== "activating" && record.step !== "probing")) return;
-    this.#write({ ...record, interruptions: record.interruptions + 1 });
+    if (record !== null && isProvisional(record)) this.#is.journal.write({ ...record, stoppedInOrder: true });
   }
 
   /** Notes that a step failed in a way that time may cure, so that operators see the attempts rise. */
   noteRetry(error: SartorError): void {
     const { record } = this.#is.journal;
-    if (record?.status === "in_progress")
-      this.#write({ ...record, attempt: record.attempt + 1, error: error.toBody() });
+    if (record?.status !== "in_progress") return;
+    // Why a bundle is rolled back must not be covered by what went wrong while rolling back.
+    const kept = record.step === "rolling_back" ? record.error : error.toBody();
+    this.#write({ ...record, attempt: record.attempt + 1, error: kept });
   }
 
-  async #promote(installed: InstalledSlot, signal: AbortSignal): Promise<void> {
-    const staged = await this.#is.serving.stage(installed, signal);
-    await staged.promote();
-    this.#is.onChange();
+  /** The slot that a former attempt at this bundle began to fill, or else one whose content may go. */
+  #chooseSlot(bundleId: string): SlotName {
+    const { journal, slots } = this.#is;
+    const free = SLOT_NAMES.filter((slot) => slot !== journal.committed?.slot);
+    const begun = free.find((slot) => slots.manifestOf(slot, bundleId) !== undefined);
+    return begun ?? free.find((slot) => slots.installed(slot) === undefined) ?? free[0] ?? "a";
+  }
+
+  async #isIntact(installed: InstalledSlot): Promise<boolean> {
+    try {
+      await this.#is.installer.verify(installed.slot, installed.manifest);
+      return true;
+    } catch (thrown) {
+      // Anything but a wrong digest (too many open files, a disk that does not answer) may pass: the step is tried again.
+      if (SartorError.from(thrown).code === "SRT_DIGEST_MISMATCH") return false;
+      throw thrown;
+    }
   }
 
   /** A broken connection is worth another try later and is thrown on; any other refusal ends the deployment. */
@@ -265,11 +304,6 @@ export class StepExecutors {
   }
 }
 
-async function isIntact(installer: BundleInstaller, installed: InstalledSlot): Promise<boolean> {
-  try {
-    await installer.verify(installed.slot, installed.manifest);
-    return true;
-  } catch {
-    return false;
-  }
+function isProvisional(record: DeploymentRecord): boolean {
+  return record.status === "in_progress" && (record.step === "activating" || record.step === "probing");
 }

@@ -20,8 +20,18 @@ export interface StagedModel {
   probe(signal?: AbortSignal): Promise<ProbeReport>;
   /** Sends new requests here; requests that the former model took end there, then its process goes. */
   promote(): Promise<void>;
+  /** As promote, but the former model stays loaded, so that going back to it loses no request. */
+  beginTrial(): Promise<Trial>;
   /** Ends the staged model; the serving one is untouched. */
   discard(): Promise<void>;
+}
+
+/** A model on trial: it answers requests, and the former one waits. Decide once. */
+export interface Trial {
+  /** The former model goes. */
+  keep(): Promise<void>;
+  /** The former model answers again; the one on trial goes, once what it took is answered. Without a former one nothing serves. */
+  revert(): Promise<void>;
 }
 
 export interface ModelHostOptions {
@@ -42,6 +52,8 @@ export class ModelHost {
   /** Everything that was staged and neither promoted nor discarded, so that stop() leaves no process behind. */
   readonly #staged = new Set<ModelProcess>();
   #current: { readonly served: ServedModel; readonly executionProviders: readonly string[] } | undefined;
+  /** The former model while the current one is on trial. */
+  #held: ServedModel | undefined;
   /** Restarts of models that served before. */
   #formerRestarts = 0;
   #staging = 0;
@@ -63,13 +75,17 @@ export class ModelHost {
 
   /** How often a serving child was started again after a crash, since the agent started. */
   restarts(): number {
-    return this.#formerRestarts + (this.#current?.served.restarts ?? 0);
+    return this.#formerRestarts + (this.#current?.served.restarts ?? 0) + (this.#held?.restarts ?? 0);
   }
 
   /** Process ids of the children that serve, for the agent's memory sum. */
   pids(): number[] {
-    const pid = this.#current?.served.pid;
-    return pid === undefined ? [] : [pid];
+    return [this.#current?.served.pid, this.#held?.pid].filter((pid) => pid !== undefined);
+  }
+
+  /** Whether the current model takes requests right now. */
+  isReady(): boolean {
+    return this.#current?.served.state === "ready";
   }
 
   /** What is reported about serving; the endpoint is added by who knows it. */
@@ -110,7 +126,10 @@ export class ModelHost {
 
   /** Stops serving: requests that were taken are answered first, within the drain time. */
   async stop(): Promise<void> {
-    this.#retire();
+    const serving = [this.#current?.served, this.#held];
+    this.#current = undefined;
+    this.#held = undefined;
+    for (const served of serving) if (served !== undefined) this.#retire(served);
     for (const process of this.#staged) process.kill();
     await Promise.all(this.#draining);
     this.#options.onChange?.();
@@ -152,23 +171,8 @@ export class ModelHost {
           throw readableLoss(error);
         }
       },
-      promote: async () => {
-        if (!process.isUsable) {
-          throw new SartorError("SRT_PROBE_FAILED", "The staged model's runtime ended before it was promoted.");
-        }
-        this.#staged.delete(process);
-        const { clock, logger, onChange, onCrash } = this.#options;
-        const served = new ServedModel(bundle, process, {
-          settings: this.#settings,
-          clock,
-          logger,
-          onChange: () => onChange?.(),
-          onCrash: (exit) => onCrash?.(bundle.bundleId, exit),
-        });
-        this.#retire();
-        this.#current = { served, executionProviders };
-        onChange?.();
-      },
+      promote: async () => (await this.#beginTrial(bundle, process, executionProviders)).keep(),
+      beginTrial: () => this.#beginTrial(bundle, process, executionProviders),
       discard: async () => {
         if (!this.#staged.has(process)) return;
         process.kill();
@@ -177,13 +181,47 @@ export class ModelHost {
     };
   }
 
-  /** Takes the serving model out of the way and lets it finish what it took. */
-  #retire(): void {
-    const former = this.#current?.served;
-    this.#current = undefined;
-    if (former === undefined) return;
-    this.#formerRestarts += former.restarts;
-    const draining = former.drain().finally(() => this.#draining.delete(draining));
+  /** Sends new requests to a staged model; the former one stays loaded until the trial is decided. */
+  async #beginTrial(
+    bundle: ServableBundle,
+    process: ModelProcess,
+    executionProviders: readonly string[],
+  ): Promise<Trial> {
+    if (!this.#staged.delete(process)) {
+      throw new SartorError("SRT_PROBE_FAILED", "The staged model's runtime ended before it was promoted.");
+    }
+    const { clock, logger, onChange, onCrash } = this.#options;
+    const served = new ServedModel(bundle, process, {
+      settings: this.#settings,
+      clock,
+      logger,
+      onChange: () => onChange?.(),
+      onCrash: (exit) => onCrash?.(bundle.bundleId, exit),
+    });
+    const former = this.#current;
+    const current = { served, executionProviders };
+    this.#current = current;
+    this.#held = former?.served;
+    onChange?.();
+    return {
+      keep: async () => {
+        this.#held = undefined;
+        if (former !== undefined) this.#retire(former.served);
+      },
+      revert: async () => {
+        if (this.#current !== current) return;
+        this.#held = undefined;
+        this.#current = former;
+        this.#retire(served);
+        onChange?.();
+      },
+    };
+  }
+
+  /** Lets a model that gets no more requests finish what it took, then ends it. */
+  #retire(served: ServedModel): void {
+    this.#formerRestarts += served.restarts;
+    const draining = served.drain().finally(() => this.#draining.delete(draining));
     this.#draining.add(draining);
   }
 }

@@ -56,6 +56,7 @@ export class OutboxStore {
   readonly #after;
   readonly #delete;
   readonly #deleteKind;
+  readonly #clear;
   readonly #totals;
   readonly #totalsKept;
   readonly #oldest;
@@ -70,6 +71,7 @@ export class OutboxStore {
     this.#insert = database.prepare("INSERT INTO outbox (kind, retention, bytes, payload) VALUES (?, ?, ?, ?)");
     this.#after = database.prepare("SELECT id, kind, payload FROM outbox WHERE id > ? ORDER BY id LIMIT ?");
     this.#delete = database.prepare("DELETE FROM outbox WHERE id = ?");
+    this.#clear = database.prepare("DELETE FROM outbox");
     this.#deleteKind = database.prepare("DELETE FROM outbox WHERE kind = ? AND retention = ?");
     this.#totals = database.prepare("SELECT COUNT(*) AS messages, COALESCE(SUM(bytes), 0) AS bytes FROM outbox");
     this.#totalsKept = database.prepare("SELECT COUNT(*) AS messages FROM outbox WHERE retention = 'kept'");
@@ -121,6 +123,11 @@ export class OutboxStore {
     inTransaction(this.#database, () => {
       for (const id of ids) this.#delete.run(id);
     });
+  }
+
+  /** Forgets everything that waits: it was meant for another identity. */
+  clear(): void {
+    this.#clear.run();
   }
 
   /** Says up to which id messages wait for the broker's answer (0: none), so that these are the last to be dropped. */

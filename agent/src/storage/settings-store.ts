@@ -5,12 +5,19 @@ import type { z } from "zod";
 export class SettingsStore {
   readonly #read;
   readonly #write;
+  readonly #remove;
 
   constructor(database: DatabaseSync) {
+    this.#remove = database.prepare("DELETE FROM setting WHERE key = ?");
     this.#read = database.prepare("SELECT value FROM setting WHERE key = ?");
     this.#write = database.prepare(
       "INSERT INTO setting (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
     );
+  }
+
+  /** Forgets a value. */
+  remove(key: string): void {
+    this.#remove.run(key);
   }
 
   /** The stored value, or undefined when there is none or it no longer fits the schema. */

@@ -24,18 +24,19 @@ export interface OpenedStateDatabase {
 }
 
 /**
- * Opens the agent's database, in WAL mode. A damaged file is set aside under another name and a new one begun: desired state
+ * Opens the agent's database, in WAL mode. A damaged file (and only a damaged one) is set aside under another name and a new one begun: desired state
  * comes again from the control plane, so an empty database is a slow start, not a brick.
  *
  * SQLite is Node's own (`node:sqlite`), because the better-sqlite3 binary needs a newer glibc than JetPack 5 has.
  *
- * @throws SartorError SRT_STATE_UNUSABLE when not even a new database can be made
+ * @throws SartorError SRT_STATE_UNUSABLE when it can neither be opened nor, being damaged, be begun anew
  */
 export function openStateDatabase(path: string, now: () => number = Date.now): OpenedStateDatabase {
   try {
     return { database: openAndMigrate(path), setAside: undefined };
   } catch (cause) {
-    if (!existsSync(path)) throw unusable(path, cause);
+    // A full disk or a file that cannot be read says nothing about the content: what is whole must not be thrown away.
+    if (!existsSync(path) || !isDamage(cause)) throw unusable(path, cause);
   }
   const setAside = `${path}.damaged-${now()}`;
   try {
@@ -47,10 +48,24 @@ export function openStateDatabase(path: string, now: () => number = Date.now): O
   }
 }
 
+/** SQLite's primary result codes for a file that is not, or no longer, a database (sqlite.org/rescode.html). */
+const DAMAGE_CODES: readonly unknown[] = [11, 26];
+
+class FailedCheckError extends Error {}
+
+function isDamage(cause: unknown): boolean {
+  const { errcode } = cause as { errcode?: number };
+  return cause instanceof FailedCheckError || (errcode !== undefined && DAMAGE_CODES.includes(errcode & 0xff));
+}
+
 function unusable(path: string, cause: unknown): SartorError {
-  return new SartorError("SRT_STATE_UNUSABLE", `The agent's database ${path} can neither be opened nor made anew.`, {
-    cause,
-  });
+  return new SartorError(
+    "SRT_STATE_UNUSABLE",
+    `The agent's database ${path} cannot be used: ${cause instanceof Error ? cause.message : cause}.`,
+    {
+      cause,
+    },
+  );
 }
 
 function openAndMigrate(path: string): DatabaseSync {
@@ -62,7 +77,7 @@ function openAndMigrate(path: string): DatabaseSync {
     );
     const { user_version: version } = database.prepare("PRAGMA user_version").get() as { user_version: number };
     const check = database.prepare("PRAGMA quick_check(1)").get() as { quick_check: string };
-    if (check.quick_check !== "ok") throw new Error(`quick_check: ${check.quick_check}`);
+    if (check.quick_check !== "ok") throw new FailedCheckError(`quick_check: ${check.quick_check}`);
     MIGRATIONS.slice(version).forEach((sql, index) => {
       database.exec(`BEGIN IMMEDIATE; ${sql}; PRAGMA user_version = ${version + index + 1}; COMMIT;`);
     });

@@ -133,6 +133,52 @@ export const ERROR_CODES = {
     "The model does not reproduce its golden vectors.",
     "Recompute the golden vectors with exactly this model file.",
   ),
+  // --- variants: quantization and calibration -------------------------------------------------
+  SRT_QUANTIZE_UNSUPPORTED: entry(
+    422,
+    "The model has something that the wanted precision cannot express.",
+    "Read the message: it names the node; choose another precision or export the model without it.",
+  ),
+  SRT_QUANTIZE_OPSET: entry(
+    422,
+    "The model's operator set is too old to be quantized.",
+    "Export the model with opset 13 or later.",
+  ),
+  SRT_QUANTIZE_NOT_FINITE: entry(
+    422,
+    "A weight of the model is not a finite number.",
+    "Retrain or repair the model; the message names the tensor.",
+  ),
+  SRT_QUANTIZE_NOTHING: entry(
+    422,
+    "No operator of the model can be quantized in the wanted way.",
+    "Choose another precision, or keep the model in fp32.",
+  ),
+  SRT_QUANTIZE_INACCURATE: entry(
+    422,
+    "No mix of quantized and fp32 layers within the limits keeps the accuracy that the policy asks for.",
+    "Keep the model in fp32 or fp16, give more calibration samples, or relax the policy.",
+  ),
+  SRT_CALIBRATION_EMPTY: entry(
+    422,
+    "The calibration set has no sample.",
+    "Give at least one sample; a few hundred from the field are good.",
+  ),
+  SRT_CALIBRATION_SHAPE: entry(
+    422,
+    "A calibration sample does not fit the model's inputs.",
+    "Send each input by its name with the type and shape that the message lists.",
+  ),
+  SRT_CALIBRATION_NOT_FINITE: entry(
+    422,
+    "A calibration sample makes a value of the network infinite or not a number.",
+    "Check the samples' pre-processing and the model; the message names the value.",
+  ),
+  SRT_CALIBRATION_INCOMPLETE: entry(
+    422,
+    "A value that is to be quantized was not calibrated.",
+    "Calibrate the model that is quantized, not another one.",
+  ),
   // --- blobs and bundles ---------------------------------------------------------------------
   SRT_BLOB_UNKNOWN: entry(404, "No blob has this digest.", "Upload the content first, or check the digest."),
   SRT_DIGEST_MISMATCH: entry(

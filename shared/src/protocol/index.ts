@@ -9,6 +9,7 @@ export * from "./model-manifest.js";
 export * from "./primitives.js";
 export * from "./reported.js";
 export * from "./rest.js";
+export * from "./tailoring.js";
 export * from "./telemetry.js";
 export * from "./topics.js";
 export * from "./version.js";

@@ -121,7 +121,7 @@ def write_card(
         "Measured with ONNX Runtime on the shipped file, fp32. Held-out tracks are whole physical signs that no training",
         "image shows. The test set was read once for these weights, after the last step; nothing was chosen by it. The",
         "rendered hold-out comes from a seed of the camera that training never saw, at the same mix of light and weather;",
-        "some of its frames are so dark or blurred that nobody could read them.",
+        "some of its frames are very dark, foggy or blurred.",
         "",
     ]
     for evaluation in evaluations:

@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Inventory, inventorySchema } from "../../protocol/index.js";
-import { type FirmwareProfile, matchRuleSchema } from "./firmware-profile.js";
+import type { FirmwareProfile } from "./firmware-profile.js";
 import { inventoryChanged, inventoryChanges } from "./inventory-changed.js";
 import { matchProfile, ruleHolds } from "./match-profile.js";
+import { matchRuleSchema } from "./match-rule.js";
 
 const device: Inventory = inventorySchema.parse({
   schemaVersion: 1,

@@ -1,11 +1,36 @@
 export {
+  type CapabilityOptions,
+  type DeviceCapabilities,
+  type DeviceProfiles,
+  deviceCapabilities,
+  type ProviderCapability,
+  profileDevice,
+  SAFE_PRIORITY,
+} from "./device-capabilities.js";
+export {
   type FirmwareProfile,
+  firmwareProfileJsonSchema,
   firmwareProfileSchema,
-  type MatchRule,
-  matchRuleSchema,
+  type ProfileTemplate,
+  profileTemplateSchema,
   type ReferenceInventory,
+  type ResolvedProfile,
   referenceInventorySchema,
+  resolvedProfileSchema,
   toEmulatedInventory,
 } from "./firmware-profile.js";
 export { DISK_AVAILABLE_TOLERANCE, inventoryChanged, inventoryChanges } from "./inventory-changed.js";
-export { type MatchableInventory, matchProfile, type ProfileMatch, profileFits, ruleHolds } from "./match-profile.js";
+export { type LintInput, type LintProblem, type LintedProfile, lintProfiles } from "./lint-profiles.js";
+export {
+  type MatchableInventory,
+  type MatchableProfile,
+  matchAccelerators,
+  matchProfile,
+  type ProfileMatch,
+  profileFits,
+  ruleHolds,
+} from "./match-profile.js";
+export { type MatchRule, matchRuleSchema } from "./match-rule.js";
+export type { PowerMode, PrecisionFacts, ProfileFacts, ProfileSource, ProviderFacts, Standing } from "./profile-facts.js";
+export { resolveProfile } from "./resolve-profile.js";
+export { ADAPTERS, type RuntimeAdapter } from "./runtime-adapters.js";

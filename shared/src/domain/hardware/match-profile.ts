@@ -1,12 +1,16 @@
 import type { Inventory } from "../../protocol/index.js";
-import type { FirmwareProfile, MatchRule } from "./firmware-profile.js";
+import type { FirmwareProfile } from "./firmware-profile.js";
+import type { MatchRule } from "./match-rule.js";
 
 /** The hardware part of an inventory; a profile's reference inventory is one too. */
 export type MatchableInventory = Partial<Inventory>;
 
+/** What matching needs to know of a profile. */
+export type MatchableProfile = Pick<FirmwareProfile, "id" | "match" | "role">;
+
 /** A profile that fits, and which of its rules made it so. */
-export interface ProfileMatch {
-  readonly profile: FirmwareProfile;
+export interface ProfileMatch<P extends MatchableProfile = FirmwareProfile> {
+  readonly profile: P;
   /** One sentence a rule, for the page that explains a device. */
   readonly reasons: readonly string[];
 }
@@ -52,7 +56,10 @@ function sentence(rule: MatchRule): string {
 }
 
 /** Whether a profile fits, whatever others fit better. */
-export function profileFits(profile: FirmwareProfile, inventory: MatchableInventory): ProfileMatch | undefined {
+export function profileFits<P extends MatchableProfile>(
+  profile: P,
+  inventory: MatchableInventory,
+): ProfileMatch<P> | undefined {
   const { all, any, none } = profile.match;
   if (!all.every((rule) => ruleHolds(rule, inventory))) return undefined;
   const chosen = any?.find((rule) => ruleHolds(rule, inventory));
@@ -61,20 +68,35 @@ export function profileFits(profile: FirmwareProfile, inventory: MatchableInvent
   return { profile, reasons: [...all, ...(chosen === undefined ? [] : [chosen])].map(sentence) };
 }
 
-/**
- * Finds the profile of a device: of those that fit, the one of highest priority, then the one with more rules, then the first by
- * id, so that the answer never depends on the order of files. Undefined when none fits.
- */
-export function matchProfile(
+/** Best first: higher priority, then more rules, then the first by id, so that the answer never depends on the order of files. */
+function fitting<P extends MatchableProfile>(
   inventory: MatchableInventory,
-  profiles: readonly FirmwareProfile[],
-): ProfileMatch | undefined {
-  const matches = profiles.flatMap((profile) => profileFits(profile, inventory) ?? []);
-  matches.sort(
-    (a, b) =>
-      b.profile.match.priority - a.profile.match.priority ||
-      b.reasons.length - a.reasons.length ||
-      (a.profile.id < b.profile.id ? -1 : 1),
-  );
-  return matches[0];
+  profiles: readonly P[],
+  role: "device" | "accelerator",
+): ProfileMatch<P>[] {
+  return profiles
+    .filter((profile) => (profile.role ?? "device") === role)
+    .flatMap((profile) => profileFits(profile, inventory) ?? [])
+    .sort(
+      (a, b) =>
+        b.profile.match.priority - a.profile.match.priority ||
+        b.reasons.length - a.reasons.length ||
+        (a.profile.id < b.profile.id ? -1 : 1),
+    );
+}
+
+/** Finds the profile of a device: the best that fits, accelerators' profiles left out. Undefined when none fits. */
+export function matchProfile<P extends MatchableProfile>(
+  inventory: MatchableInventory,
+  profiles: readonly P[],
+): ProfileMatch<P> | undefined {
+  return fitting(inventory, profiles, "device")[0];
+}
+
+/** Finds the profiles of the accelerators in a device, best first. */
+export function matchAccelerators<P extends MatchableProfile>(
+  inventory: MatchableInventory,
+  profiles: readonly P[],
+): ProfileMatch<P>[] {
+  return fitting(inventory, profiles, "accelerator");
 }
