@@ -12,6 +12,8 @@ async function main(): Promise<void> {
   const logger = createLogger(settings.logLevel);
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort());
+  // A launcher that started us with a channel and is gone will not stop us any more.
+  if (process.connected) process.once("disconnect", () => stop.abort());
   const agent = await startAgent(settings, { clock: systemClock, logger, signal: stop.signal });
   if (!stop.signal.aborted)
     await new Promise((resolve) => stop.signal.addEventListener("abort", resolve, { once: true }));

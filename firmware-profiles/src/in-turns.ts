@@ -1,9 +1,9 @@
 import type { ResolvedProfile } from "@sartor/shared/domain/hardware";
 
-/** Kinds of hardware in the order in which they take turns; profiles that name instructions and not a product come last. */
-const KINDS = ["jetson-orin", "raspberry-pi", "x86-64", "rk", "nvidia", "jetson", "intel", "arm64", ""];
+/** Kinds of hardware in the order in which they take turns; what nothing is known of comes last. */
+const KINDS = [/orin/, /^raspberry-pi/, /^x86-64/, /^rk/, /^nvidia/, /^jetson/, /^intel/, /^arm64/, /./];
 
-const kindOf = (id: string): number => KINDS.findIndex((kind) => id.startsWith(kind));
+const kindOf = (id: string): number => KINDS.findIndex((kind) => kind.test(id));
 
 /** The same profiles, the kinds of hardware taking turns; within a kind by id. */
 export function inTurns(profiles: readonly ResolvedProfile[]): ResolvedProfile[] {

@@ -19,7 +19,10 @@ const PROFILES = fileURLToPath(new URL("../profiles", import.meta.url));
 type FileSchema<T> = {
   safeParse(content: unknown):
     | { readonly success: true; readonly data: T }
-    | { readonly success: false; readonly error: { readonly issues: readonly { path: PropertyKey[]; message: string }[] } };
+    | {
+        readonly success: false;
+        readonly error: { readonly issues: readonly { path: PropertyKey[]; message: string }[] };
+      };
 };
 
 function loadFile<T extends { readonly id: string }>(path: string, schema: FileSchema<T>, what: string): T {
@@ -46,8 +49,9 @@ function loadFile<T extends { readonly id: string }>(path: string, schema: FileS
 const jsonFiles = (folder: string): string[] =>
   readdirSync(folder)
     .filter((name) => name.endsWith(".json"))
+    .map((name) => basename(name, ".json"))
     .sort()
-    .map((name) => join(folder, name));
+    .map((id) => join(folder, `${id}.json`));
 
 /** Profiles as they are written and with their templates, and the templates: what the linter reads. */
 export interface ProfileFiles {

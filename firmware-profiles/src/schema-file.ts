@@ -13,7 +13,9 @@ export function schemaText(): string {
 /** Whether the file holds what the code says now. */
 export function schemaIsCurrent(): boolean {
   try {
-    return JSON.stringify(JSON.parse(readFileSync(SCHEMA_PATH, "utf8"))) === JSON.stringify(firmwareProfileJsonSchema());
+    return (
+      JSON.stringify(JSON.parse(readFileSync(SCHEMA_PATH, "utf8"))) === JSON.stringify(firmwareProfileJsonSchema())
+    );
   } catch {
     return false;
   }

@@ -57,7 +57,8 @@ export async function loadOrEnrol(options: EnrolmentOptions): Promise<DeviceIden
 }
 
 async function redeem(options: EnrolmentOptions, controlPlaneUrl: string, token: string, secret: string) {
-  const url = new URL("/api/v1/enrolments", controlPlaneUrl);
+  const url = new URL(controlPlaneUrl);
+  url.pathname = `${url.pathname.replace(/\/$/, "")}/api/v1/enrolments`;
   const request = {
     schemaVersion: PROTOCOL_VERSION,
     token,

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, readlinkSync, renameSync, rmSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readlinkSync, renameSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { type BundleManifest, bundleManifestSchema, digestSchema, timestampSchema } from "@sartor/shared/protocol";
 import { z } from "zod";
@@ -28,6 +28,7 @@ export interface InstalledSlot {
  */
 export class SlotStore {
   readonly #root: string;
+  readonly #known = new Map<SlotName, { readonly version: string; readonly installed: InstalledSlot | undefined }>();
 
   constructor(root: string) {
     this.#root = root;
@@ -63,8 +64,20 @@ export class SlotStore {
     syncFolder(this.#root);
   }
 
-  /** What is installed in a slot; undefined while it is empty, unfinished or damaged. */
+  /**
+   * What is installed in a slot; undefined while it is empty, unfinished or damaged. Read again only when seal or manifest changed
+   * on the disk: every report asks, and a large manifest takes tens of milliseconds to read and check.
+   */
   installed(slot: SlotName): InstalledSlot | undefined {
+    const version = ["sealed.json", "bundle.json"].map((name) => versionOf(join(this.folderOf(slot), name))).join(" ");
+    const known = this.#known.get(slot);
+    if (known?.version === version) return known.installed;
+    const installed = this.#readInstalled(slot);
+    this.#known.set(slot, { version, installed });
+    return installed;
+  }
+
+  #readInstalled(slot: SlotName): InstalledSlot | undefined {
     const folder = this.folderOf(slot);
     try {
       const seal = sealSchema.parse(JSON.parse(readFileSync(join(folder, "sealed.json"), "utf8")));
@@ -101,4 +114,10 @@ export class SlotStore {
     syncFolder(folder);
     writeFileDurably(join(folder, "sealed.json"), JSON.stringify({ bundleId, installedAt }));
   }
+}
+
+/** Tells one content of a file from the next without reading it: inode, size and time of its last change. */
+function versionOf(path: string): string {
+  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return found === undefined ? "none" : `${found.ino}.${found.size}.${found.mtimeNs}`;
 }

@@ -1,10 +1,12 @@
 import { createReadStream, statSync } from "node:fs";
 import { Readable } from "node:stream";
 import { SartorError } from "@sartor/shared/errors";
-import { errorReplySchema } from "@sartor/shared/protocol";
+import { errorReplySchema, pageOf } from "@sartor/shared/protocol";
 import type { z } from "zod";
 
 const TIMEOUT_MS = 120_000;
+/** An upload may take as long as it needs at this rate, bytes a second. */
+const SLOWEST_UPLOAD = 64 * 1024;
 
 /** Talks to the control plane's REST API as an operator. */
 export class ApiClient {
@@ -30,11 +32,32 @@ export class ApiClient {
 
   /** Streams a file as the body; it is never held in memory. */
   postFile<T>(path: string, file: string, schema: z.ZodType<T>): Promise<T> {
-    return this.#request("POST", path, schema, {
-      headers: { "content-type": "application/octet-stream", "content-length": String(statSync(file).size) },
-      body: Readable.toWeb(createReadStream(file)) as ReadableStream,
-      duplex: "half",
-    });
+    const { size } = statSync(file);
+    return this.#request(
+      "POST",
+      path,
+      schema,
+      {
+        headers: { "content-type": "application/octet-stream", "content-length": String(size) },
+        body: Readable.toWeb(createReadStream(file)) as ReadableStream,
+        duplex: "half",
+      },
+      TIMEOUT_MS + Math.ceil((size / SLOWEST_UPLOAD) * 1000),
+    );
+  }
+
+  /** Reads a list to its end, page by page. */
+  async getAll<T>(path: string, item: z.ZodType<T>): Promise<T[]> {
+    const all: T[] = [];
+    const schema = pageOf(item);
+    let cursor: string | null = null;
+    do {
+      const query: string = cursor === null ? "" : `?cursor=${encodeURIComponent(cursor)}`;
+      const page: { items: T[]; nextCursor: string | null } = await this.get(path + query, schema);
+      all.push(...page.items);
+      cursor = page.nextCursor;
+    } while (cursor !== null);
+    return all;
   }
 
   async #request<T>(
@@ -42,6 +65,7 @@ export class ApiClient {
     path: string,
     schema: z.ZodType<T>,
     init: RequestInit & { duplex?: "half" } = {},
+    timeoutMs = TIMEOUT_MS,
   ): Promise<T> {
     const url = new URL(path, this.#baseUrl);
     let response: Response;
@@ -51,7 +75,7 @@ export class ApiClient {
         ...init,
         method,
         headers: { ...(init.headers as Record<string, string> | undefined), authorization: `Bearer ${this.#token}` },
-        signal: AbortSignal.timeout(TIMEOUT_MS),
+        signal: AbortSignal.timeout(timeoutMs),
       });
       json = await response.json();
     } catch (cause) {

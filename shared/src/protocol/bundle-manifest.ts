@@ -6,7 +6,8 @@ import { countSchema, digestSchema, modelNameSchema, modelVersionSchema, shortTe
 /** File names inside a bundle: one level, no dots in front, so that no name can leave the slot. */
 export const bundleFileNameSchema = z
   .string()
-  .regex(/^[a-z0-9][a-z0-9._-]{0,127}$/, "expected a plain lower-case file name");
+  .regex(/^[a-z0-9][a-z0-9._-]{0,127}$/, "expected a plain lower-case file name")
+  .refine((name) => name !== "bundle.json" && name !== "sealed.json", "a slot keeps its own file under this name");
 
 export const chunkRefSchema = z.object({ digest: digestSchema, bytes: z.number().int().min(1).max(LIMITS.chunkBytes) });
 export type ChunkRef = z.infer<typeof chunkRefSchema>;

@@ -196,11 +196,16 @@ export const tailoringPlanSchema = z
     ruledOut: z.array(ruledOutSchema).max(4096),
     /** What another runtime adapter would open up, best first. */
     unlocks: z
-      .array(z.object({ executionProvider: executionProviderSchema, adapter: runtimeAdapterSchema, text: longTextSchema }))
+      .array(
+        z.object({ executionProvider: executionProviderSchema, adapter: runtimeAdapterSchema, text: longTextSchema }),
+      )
       .max(8),
     /** Traps of this hardware that whoever deploys should know. */
     notes: z.array(longTextSchema).max(64),
   })
-  .refine((plan) => (plan.outcome === "planned") === plan.candidates.length > 0, "the outcome does not fit the candidates")
+  .refine(
+    (plan) => (plan.outcome === "planned") === plan.candidates.length > 0,
+    "the outcome does not fit the candidates",
+  )
   .meta({ id: "TailoringPlan" });
 export type TailoringPlan = z.infer<typeof tailoringPlanSchema>;

@@ -35,7 +35,7 @@ export async function benchInference(): Promise<string[][]> {
     await fleet.register(model);
     await fleet.rollOut("road-sign", model.manifest.version);
     const endpoint = await fleet.serving(model.manifest.version);
-    const png = await model.image();
+    const png = model.image;
     const input = { name: "image", datatype: "FP32", shape: [1, 3, 32, 32] };
     const json = JSON.stringify({ inputs: [{ ...input, data: [...data] }] });
     const header = JSON.stringify({

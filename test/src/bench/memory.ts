@@ -66,7 +66,7 @@ export async function benchMemory(): Promise<string[][]> {
     await fleet.register(model);
     await fleet.rollOut("road-sign", model.manifest.version);
     const endpoint = await fleet.serving(model.manifest.version);
-    const image = await model.image();
+    const image = model.image;
     for (let request = 0; request < 200; request += 1) {
       const reply = await fetch(`${endpoint}/v2/models/road-sign/classify`, {
         method: "POST",

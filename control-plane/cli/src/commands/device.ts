@@ -3,10 +3,8 @@ import {
   deviceDetailSchema,
   deviceSummarySchema,
   enrolmentTokenReplySchema,
-  pageOf,
 } from "@sartor/shared/protocol";
 import type { Command } from "commander";
-import type { ApiClient } from "../api-client.js";
 import { connect } from "./connect.js";
 import { printTable } from "./table.js";
 
@@ -17,7 +15,7 @@ export function addDeviceCommands(program: Command): void {
     .command("list")
     .description("Lists all devices.")
     .action(async () => {
-      const devices = await loadAll(connect(program));
+      const devices = await connect(program).getAll("/api/v1/devices", deviceSummarySchema);
       printTable([["DEVICE", "NAME", "PRESENCE", "BOARD", "SERVES", "P95 MS"], ...devices.map(describe)]);
     });
   device
@@ -40,21 +38,6 @@ export function addDeviceCommands(program: Command): void {
       );
       process.stdout.write(`${token}\nvalid until ${new Date(expiresAt).toISOString()}\n`);
     });
-}
-
-async function loadAll(api: ApiClient): Promise<DeviceSummary[]> {
-  const devices: DeviceSummary[] = [];
-  let cursor: string | null = null;
-  do {
-    const query: string = cursor === null ? "" : `?cursor=${encodeURIComponent(cursor)}`;
-    const page: { items: DeviceSummary[]; nextCursor: string | null } = await api.get(
-      `/api/v1/devices${query}`,
-      pageOf(deviceSummarySchema),
-    );
-    devices.push(...page.items);
-    cursor = page.nextCursor;
-  } while (cursor !== null);
-  return devices;
 }
 
 function describe(device: DeviceSummary): string[] {

@@ -1,4 +1,4 @@
-import { modelVersionViewSchema, pageOf } from "@sartor/shared/protocol";
+import { modelVersionViewSchema } from "@sartor/shared/protocol";
 import type { Command } from "commander";
 import { pushModelFolder } from "../model-folder.js";
 import { connect } from "./connect.js";
@@ -18,7 +18,7 @@ export function addModelCommands(program: Command): void {
     .command("list")
     .description("Lists all model versions.")
     .action(async () => {
-      const { items } = await connect(program).get("/api/v1/models", pageOf(modelVersionViewSchema));
+      const items = await connect(program).getAll("/api/v1/models", modelVersionViewSchema);
       const rows = items.map(({ model: name, version, parameters, bytes, variants }) => [
         name,
         version,

@@ -1,4 +1,4 @@
-import { pageOf, type RolloutRequest, rolloutDetailSchema, rolloutSummarySchema } from "@sartor/shared/protocol";
+import { type RolloutRequest, rolloutDetailSchema, rolloutSummarySchema } from "@sartor/shared/protocol";
 import type { Command } from "commander";
 import { connect } from "./connect.js";
 import { printTable } from "./table.js";
@@ -25,7 +25,7 @@ export function addRolloutCommands(program: Command): void {
     .command("list")
     .description("Lists rollouts, newest first.")
     .action(async () => {
-      const { items } = await connect(program).get("/api/v1/rollouts", pageOf(rolloutSummarySchema));
+      const items = await connect(program).getAll("/api/v1/rollouts", rolloutSummarySchema);
       const rows = items.map((item) => [
         item.rolloutId,
         item.name,

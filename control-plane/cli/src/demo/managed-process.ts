@@ -61,7 +61,8 @@ export class ManagedProcess {
     const { onMessage } = this.#options;
     const child = spawn(this.#options.program ?? process.execPath, [...this.#options.arguments], {
       env: childEnvironment(this.#options.environment),
-      stdio: onMessage === undefined ? ["ignore", "pipe", "pipe"] : ["ignore", "pipe", "pipe", "ipc"],
+      // The channel tells the process when the launcher is gone, however it went: then it ends too.
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
       // A group of its own: Ctrl-C reaches the launcher only, which ends everything in order.
       detached: true,
     });

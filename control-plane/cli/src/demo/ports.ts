@@ -20,7 +20,11 @@ const SEARCH = 50;
 export async function choosePorts(path: string, inferencePorts: number): Promise<DemoPorts> {
   if (existsSync(path)) {
     const ports = portsSchema.parse(JSON.parse(readFileSync(path, "utf8")));
-    for (const [name, port] of Object.entries(ports)) {
+    const endpoints = Array.from(
+      { length: inferencePorts },
+      (_, index) => ["inference", ports.inference + index] as const,
+    );
+    for (const [name, port] of [["http", ports.http], ["mqtt", ports.mqtt], ...endpoints] as const) {
       if (!(await isFree(port))) {
         throw new SartorError(
           "SRT_CONFIG_INVALID",

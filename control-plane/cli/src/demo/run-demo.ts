@@ -69,6 +69,7 @@ async function bringUp(
   processes: ManagedProcess[],
   signal: AbortSignal,
 ): Promise<void> {
+  const since = Date.now();
   const ports = await choosePorts(join(stateFolder, "ports.json"), options.devices + 1);
   const ready = await startControlPlane(stateFolder, ports, progress, processes, signal);
   progress.say(`control plane listens on ${ready.httpUrl}, its MQTT broker on ${ready.mqttUrl}`);
@@ -96,10 +97,14 @@ async function bringUp(
   }
   const endpoints = new Map<DemoDevice, string>();
   for (const device of devices) {
-    endpoints.set(device, await waitFor(`${device.name} to serve`, () => servingEndpoint(api, device), signal));
+    endpoints.set(device, await waitFor(`${device.name} to serve`, () => servingEndpoint(api, device, since), signal));
   }
   startCameras(endpoints, stateFolder, processes);
-  await waitFor("the first classified sign in the telemetry", () => firstTelemetry(api, deviceIds[0] ?? ""), signal);
+  await waitFor(
+    "the first classified sign in the telemetry",
+    () => firstTelemetry(api, deviceIds[0] ?? "", since),
+    signal,
+  );
   printSummary(progress, ready, endpoints);
 }
 
@@ -164,13 +169,18 @@ function startCameras(
   }
 }
 
-async function servingEndpoint(api: ApiClient, device: DemoDevice): Promise<string | undefined> {
-  const detail = await api.get(`/api/v1/devices/${deviceIdOf(device)}`, deviceDetailSchema);
-  return detail.reported?.serving.state === "ready" ? detail.reported.serving.endpoint : undefined;
+/** @param since reports of agents that were started before, ms since 1970, are of an earlier run and prove nothing */
+async function servingEndpoint(api: ApiClient, device: DemoDevice, since: number): Promise<string | undefined> {
+  const { reported } = await api.get(`/api/v1/devices/${deviceIdOf(device)}`, deviceDetailSchema);
+  if (reported === null || reported.agent.startedAt < since || reported.serving.state !== "ready") return undefined;
+  return reported.serving.endpoint;
 }
 
-async function firstTelemetry(api: ApiClient, deviceId: string): Promise<true | undefined> {
-  const { points } = await api.get(`/api/v1/devices/${deviceId}/telemetry?limit=10`, telemetryReplySchema);
+async function firstTelemetry(api: ApiClient, deviceId: string, since: number): Promise<true | undefined> {
+  const { points } = await api.get(
+    `/api/v1/devices/${deviceId}/telemetry?from=${since}&limit=100`,
+    telemetryReplySchema,
+  );
   return points.some((point) => point.requests > 0) ? true : undefined;
 }
 

@@ -17,7 +17,10 @@ export function lockStateFolder(path: string): () => void {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
       const holder = Number(readFileSync(path, "utf8"));
       if (isAlive(holder))
-        throw new SartorError("SRT_CONFLICT", `Sartor runs on this state folder already (process ${holder}).`);
+        throw new SartorError(
+          "SRT_CONFLICT",
+          `Sartor runs on this state folder already (process ${holder}). Stop it first; if no such process is yours, delete ${path}.`,
+        );
       rmSync(path, { force: true });
     }
   }
@@ -25,7 +28,8 @@ export function lockStateFolder(path: string): () => void {
 }
 
 function isAlive(pid: number): boolean {
-  if (!Number.isInteger(pid) || pid <= 0) return false;
+  // Our own id in the file was left by an earlier process: in a container ids repeat.
+  if (!Number.isInteger(pid) || pid <= 0 || pid === process.pid) return false;
   try {
     process.kill(pid, 0);
     return true;

@@ -20,7 +20,7 @@ export {
   toEmulatedInventory,
 } from "./firmware-profile.js";
 export { DISK_AVAILABLE_TOLERANCE, inventoryChanged, inventoryChanges } from "./inventory-changed.js";
-export { type LintInput, type LintProblem, type LintedProfile, lintProfiles } from "./lint-profiles.js";
+export { type LintedProfile, type LintInput, type LintProblem, lintProfiles } from "./lint-profiles.js";
 export {
   type MatchableInventory,
   type MatchableProfile,
@@ -31,6 +31,13 @@ export {
   ruleHolds,
 } from "./match-profile.js";
 export { type MatchRule, matchRuleSchema } from "./match-rule.js";
-export type { PowerMode, PrecisionFacts, ProfileFacts, ProfileSource, ProviderFacts, Standing } from "./profile-facts.js";
+export type {
+  PowerMode,
+  PrecisionFacts,
+  ProfileFacts,
+  ProfileSource,
+  ProviderFacts,
+  Standing,
+} from "./profile-facts.js";
 export { resolveProfile } from "./resolve-profile.js";
 export { ADAPTERS, type RuntimeAdapter } from "./runtime-adapters.js";

@@ -24,7 +24,10 @@ const matchesItself: ProfileRule = ({ resolved }, { profiles }) => {
   const rivals = sameRole.flatMap((other) => profileFits(other, resolved.referenceInventory) ?? []);
   const rank = specificity(resolved, own.reasons.length);
   const ties = rivals.filter((rival) => specificity(rival.profile, rival.reasons.length) === rank);
-  const found = resolved.role === "device" ? matchProfile(resolved.referenceInventory, all) : matchAccelerators(resolved.referenceInventory, all)[0];
+  const found =
+    resolved.role === "device"
+      ? matchProfile(resolved.referenceInventory, all)
+      : matchAccelerators(resolved.referenceInventory, all)[0];
   return [
     ...(found?.profile.id === resolved.id ? [] : [`its own reference inventory leads to ${found?.profile.id}`]),
     ...ties.map((tie) => `fits its reference inventory no better than ${tie.profile.id}: only their ids decide`),
@@ -42,11 +45,15 @@ const providersCanRun: ProfileRule = ({ resolved }) => {
   const unexplained = resolved.executionProviders.filter(
     (provider) => provider.needs === undefined && (provider.name !== "cpu" || !ADAPTERS[provider.adapter].shipped),
   );
-  const hasCpu = resolved.executionProviders.some((provider) => provider.name === "cpu" && ADAPTERS[provider.adapter].shipped);
+  const hasCpu = resolved.executionProviders.some(
+    (provider) => provider.name === "cpu" && ADAPTERS[provider.adapter].shipped,
+  );
   return [
     ...impossible.map((provider) => `${provider.adapter} does not offer ${provider.name} on ${architecture}`),
     ...unexplained.map((provider) => `does not say what ${provider.name} needs to be installed`),
-    ...(resolved.role === "device" && !hasCpu ? ["has no way out: the CPU with the adapter that comes with the agent"] : []),
+    ...(resolved.role === "device" && !hasCpu
+      ? ["has no way out: the CPU with the adapter that comes with the agent"]
+      : []),
   ];
 };
 
@@ -66,9 +73,11 @@ const precisionsComplete: ProfileRule = ({ resolved }) => {
   ];
 };
 
-/** Speedups are ordered, fp32 is the measure, and what is preferred is expected to win or to be fp32. */
+/** Speedups are ordered, fp32 is the measure, what is preferred wins over fp32, and nothing that is avoided beats all of it. */
 const speedupsMakeSense: ProfileRule = ({ resolved }) =>
   resolved.precisions.flatMap(({ variant, provider, standing, speedup }) => {
+    const preferred = resolved.precisions.filter((entry) => entry.provider === provider && entry.standing === "prefer");
+    const best = Math.max(1, ...preferred.map((entry) => entry.speedup?.typical ?? 0));
     if (speedup === undefined) return [];
     const { low, typical, high } = speedup;
     const name = `${variant} on ${provider}`;
@@ -76,7 +85,7 @@ const speedupsMakeSense: ProfileRule = ({ resolved }) =>
       ...(low <= typical && typical <= high ? [] : [`the speedup of ${name} is not in order: low, typical, high`]),
       ...(variant !== "fp32" || (low === 1 && high === 1) ? [] : [`the speedup of ${name} is not 1`]),
       ...(standing !== "prefer" || typical >= 1 ? [] : [`prefers ${name}, which is expected to be slower than fp32`]),
-      ...(standing !== "avoid" || typical <= 1 ? [] : [`avoids ${name}, which is expected to be faster than fp32`]),
+      ...(standing !== "avoid" || typical <= best ? [] : [`avoids ${name}, which is expected to be the fastest`]),
     ];
   });
 
@@ -156,7 +165,9 @@ function saidTwice(own: unknown, inherited: unknown, path: string, name: string)
 /** No copy and paste: a file says only what its templates do not say. */
 const nothingSaidTwice: FileRule = (file, { templates }) => {
   const { id: _id, title: _title, profileVersion: _version, extends: _extends, $schema: _schema, ...own } = file;
-  return saidTwice(own, inheritedFacts(file, templates), "", "").map((path) => `${path} says what a template says already`);
+  return saidTwice(own, inheritedFacts(file, templates), "", "").map(
+    (path) => `${path} says what a template says already`,
+  );
 };
 
 /** A list names each of its entries once. */
@@ -168,12 +179,16 @@ const entriesOnce: FileRule = (file) =>
   );
 
 const modesOnce: FileRule = (file) =>
-  repeated((file.power?.modes ?? []).map((mode) => String(mode.id))).map((id) => `has two power modes with the id ${id}`);
+  repeated((file.power?.modes ?? []).map((mode) => String(mode.id))).map(
+    (id) => `has two power modes with the id ${id}`,
+  );
 
 /** A source that no fact names is a claim without a fact. */
 const sourcesUsed: FileRule = (file, { profiles, templates }) => {
   const others = [...profiles.map((profile) => profile.file), ...templates.values()];
-  const used = new Set(others.flatMap((other) => sourceIds({ ...other, sources: undefined, referenceInventory: undefined })));
+  const used = new Set(
+    others.flatMap((other) => sourceIds({ ...other, sources: undefined, referenceInventory: undefined })),
+  );
   return (file.sources ?? [])
     .filter((source) => source.id !== undefined && !used.has(source.id))
     .map((source) => `no fact names the source ${source.id}`);
@@ -181,7 +196,9 @@ const sourcesUsed: FileRule = (file, { profiles, templates }) => {
 
 const templateUsed: FileRule = (file, { profiles, templates }) => {
   if (!templates.has(file.id) || "match" in file) return [];
-  const used = [...profiles.map((profile) => profile.file), ...templates.values()].some((other) => other.extends?.includes(file.id));
+  const used = [...profiles.map((profile) => profile.file), ...templates.values()].some((other) =>
+    other.extends?.includes(file.id),
+  );
   return used ? [] : ["is extended by nothing"];
 };
 

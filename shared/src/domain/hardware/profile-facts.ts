@@ -145,19 +145,27 @@ export const partialFactsSchema = z.object({
   memory: memorySchema.partial().optional(),
   power: powerSchema
     .partial()
-    .extend({ modes: z.array(powerModeSchema.partial().required({ id: true })).max(32).optional() })
+    .extend({
+      modes: z
+        .array(powerModeSchema.partial().required({ id: true }))
+        .max(32)
+        .optional(),
+    })
     .optional(),
   thermal: thermalSchema.partial().optional(),
   executionProviders: z
     .array(
-      providerSchema
-        .partial()
-        .required({ name: true })
-        .extend({ throughput: throughputSchema.partial().optional() }),
+      providerSchema.partial().required({ name: true }).extend({ throughput: throughputSchema.partial().optional() }),
     )
     .max(8)
     .optional(),
-  precisions: z.array(precisionSchema.partial().required({ provider: true, variant: true })).max(128).optional(),
-  traps: z.array(trapSchema.partial().required({ id: true })).max(64).optional(),
+  precisions: z
+    .array(precisionSchema.partial().required({ provider: true, variant: true }))
+    .max(128)
+    .optional(),
+  traps: z
+    .array(trapSchema.partial().required({ id: true }))
+    .max(64)
+    .optional(),
 });
 export type PartialFacts = z.infer<typeof partialFactsSchema>;

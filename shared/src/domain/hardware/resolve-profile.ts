@@ -1,5 +1,10 @@
 import { SartorError } from "../../errors/index.js";
-import { type FirmwareProfile, type ProfileTemplate, type ResolvedProfile, resolvedProfileSchema } from "./firmware-profile.js";
+import {
+  type FirmwareProfile,
+  type ProfileTemplate,
+  type ResolvedProfile,
+  resolvedProfileSchema,
+} from "./firmware-profile.js";
 
 /** Deepest chain of templates. */
 const MAXIMUM_DEPTH = 6;
@@ -56,7 +61,10 @@ export function inheritedFacts(
   for (const id of file.extends ?? []) {
     const template = templates.get(id);
     if (template === undefined) {
-      throw new SartorError("SRT_CONFIG_INVALID", `The firmware profile ${file.id} extends ${id}, which is no template.`);
+      throw new SartorError(
+        "SRT_CONFIG_INVALID",
+        `The firmware profile ${file.id} extends ${id}, which is no template.`,
+      );
     }
     if (path.includes(id) || path.length >= MAXIMUM_DEPTH) {
       const chain = [...path, id].join(" > ");
@@ -68,8 +76,12 @@ export function inheritedFacts(
   return facts;
 }
 
+/** The CPU is the way out, so it comes last, whatever the order of the templates. */
+const cpuLast = (providers: ResolvedProfile["executionProviders"]) =>
+  [...providers].sort((a, b) => Number(a.name === "cpu") - Number(b.name === "cpu"));
+
 /**
- * A profile with everything that its templates give it; the file's own words win.
+ * A profile with everything that its templates give it; the file's own words win, and the CPU is the last provider.
  *
  * @throws SartorError SRT_CONFIG_INVALID naming the profile and what is missing or wrong
  */
@@ -87,5 +99,5 @@ export function resolveProfile(
       { details: { problems } },
     );
   }
-  return parsed.data;
+  return { ...parsed.data, executionProviders: cpuLast(parsed.data.executionProviders) };
 }

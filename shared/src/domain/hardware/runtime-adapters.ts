@@ -15,7 +15,11 @@ export interface RuntimeAdapter {
  * (measured with onnxruntime-node 1.30; Triton's model repository for TensorRT and ONNX Runtime: github.com/triton-inference-server/server).
  */
 export const ADAPTERS: Readonly<Record<RuntimeAdapterName, RuntimeAdapter>> = {
-  "onnxruntime-node": { title: "ONNX Runtime", shipped: true, offers: { x64: ["cpu", "cuda", "tensorrt"], arm64: ["cpu"] } },
+  "onnxruntime-node": {
+    title: "ONNX Runtime",
+    shipped: true,
+    offers: { x64: ["cpu", "cuda", "tensorrt"], arm64: ["cpu"] },
+  },
   triton: {
     title: "NVIDIA Triton",
     shipped: false,

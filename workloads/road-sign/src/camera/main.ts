@@ -51,6 +51,8 @@ async function main(): Promise<void> {
   }
   const stop = new AbortController();
   for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => stop.abort());
+  // A launcher that started us with a channel and is gone will not stop us any more.
+  if (process.connected) process.once("disconnect", () => stop.abort());
   // Frames are tiny: a pool of threads would cost memory and gain nothing.
   sharp.concurrency(1);
   const options = {
