@@ -110,7 +110,7 @@ export async function startAgent(settings: AgentSettings, { clock, logger, signa
     listen: { host: settings.inferenceHost, port: settings.inferencePort },
     agentVersion: AGENT_VERSION,
     clock,
-    onInference: (observation) => telemetry.observe(observation),
+    onInference: ({ serving, ...observation }) => telemetry.observe(observation, serving),
     logger,
   });
 
@@ -227,6 +227,7 @@ export async function startAgent(settings: AgentSettings, { clock, logger, signa
       reports?.flush();
       await link.stop();
       database.close();
+      logger.info("agent has stopped");
     },
   };
 }

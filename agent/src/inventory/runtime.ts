@@ -69,7 +69,8 @@ export async function readRuntime(dependencies: RuntimeDependencies): Promise<Ru
     const answer = await probeProviders(dependencies.run);
     if ("found" in answer) {
       providers = answer.found;
-      await dependencies.cache?.write(JSON.stringify({ key, providers }));
+      const kept = dependencies.cache?.write(JSON.stringify({ key, providers }));
+      await kept?.catch((error: unknown) => dependencies.onProblem?.(`the answer could not be kept: ${error}`));
     } else {
       dependencies.onProblem?.(answer.problem);
     }

@@ -1,6 +1,11 @@
-export { checkManifest } from "./check/check-manifest.js";
+export * from "./calibrate/index.js";
+export * from "./graph/index.js";
 export { inspectModel } from "./inspect/inspect-model.js";
 export type { ModelInfo, ModelTensor } from "./inspect/model-info.js";
 export { SUPPORTED } from "./inspect/supported.js";
+export * from "./lint/index.js";
+export * from "./measure/index.js";
+export * from "./precision/index.js";
+export * from "./quantize/index.js";
 export type { VerifiedModel, VerifyRequest } from "./verify/messages.js";
 export { DEFAULT_VERIFY_LIMITS, type VerifyLimits, verifyModel } from "./verify/verify-model.js";

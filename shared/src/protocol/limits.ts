@@ -22,6 +22,8 @@ export const LIMITS = {
   tensorRank: 16,
   /** Most elements of one request's tensor. */
   tensorElements: 64 * 1024 * 1024,
+  /** Most rows (images) of one inference request: activations grow with them, and a device's memory does not. */
+  inferenceRows: 128,
   /** Largest body of an inference request, bytes. */
   inferenceBodyBytes: 32 * 1024 * 1024,
   /** Largest JSON header of an inference request with binary tensors, bytes. */

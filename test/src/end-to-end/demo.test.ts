@@ -79,6 +79,10 @@ describe("the main job", () => {
     expect(devices.every((device) => device.serving?.state === "ready")).toBe(true);
     expect(await demo.interrupt()).toBe(0);
     expect(processesOf(folder)).toEqual([]);
+    // In peace, not by force: each process says goodbye before it goes.
+    for (const log of ["agents/this-machine/agent.log", "logs/camera-1.log"]) {
+      expect(readFileSync(join(folder, log), "utf8")).toMatch(/stopped|ended/);
+    }
   }, 240_000);
 
   it("finds its state again on the second start: the same devices, no new rollout", async () => {

@@ -56,6 +56,12 @@ describe("an image sent to the device", () => {
     device.observations.length = 0;
     const { body } = await classify(await pngOf(randomPixels(32, 32, 3)));
     await classify(new Uint8Array([1, 2, 3]));
+    const serving = {
+      model: "tiny",
+      version: body.model_version,
+      variant: "fp32",
+      bundleId: expect.stringMatching(/^sha256:/),
+    };
     expect(device.observations).toEqual([
       {
         latencyMs: expect.any(Number),
@@ -63,8 +69,9 @@ describe("an image sent to the device", () => {
         classIndex: body.class.index,
         topProbability: body.class.probability,
         entropy: body.entropy,
+        serving,
       },
-      { latencyMs: expect.any(Number), errorCode: "SRT_IMAGE_INVALID" },
+      { latencyMs: expect.any(Number), errorCode: "SRT_IMAGE_INVALID", serving },
     ]);
   });
 

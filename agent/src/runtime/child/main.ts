@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import { Socket } from "node:net";
 import { SartorError } from "@sartor/shared/errors";
 import { type ChildCall, type ChildCalls, encodeFrame, type Frame, FrameReader } from "../channel/index.js";
@@ -26,6 +27,13 @@ function send(header: Readonly<Record<string, unknown>>, parts: readonly Uint8Ar
   socket.cork();
   for (const buffer of encodeFrame(header, parts)) socket.write(buffer);
   socket.uncork();
+}
+
+// When memory runs out the child goes first: the agent starts it again, and nothing else on the device has to pay.
+try {
+  writeFileSync("/proc/self/oom_score_adj", "1000");
+} catch {
+  // Not Linux, or a sandbox that forbids it: nothing depends on it.
 }
 
 socket.on("data", (chunk) => {

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { checkManifest } from "@sartor/shared/domain/model";
 import {
   type Classification,
   classifyRow,
@@ -12,7 +13,6 @@ import {
 import { SartorError } from "@sartor/shared/errors";
 import type { LoadedModel, ModelRun, RuntimeAdapter } from "../adapter.js";
 import type { BundleLocation, ChildCall, ChildCalls, ImageLimits } from "../channel/index.js";
-import { checkModelFitsManifest } from "./check-model.js";
 import { decodeImage } from "./image-decoder.js";
 import { probeModel } from "./probe-model.js";
 
@@ -60,7 +60,7 @@ export class ServingChild {
   readonly #handlers: Handlers = {
     load: async ({ folder, manifest, imageLimits }) => {
       const model = await this.#adapter.load(folder, manifest);
-      checkModelFitsManifest(model, manifest.modelManifest);
+      checkManifest(model, manifest.modelManifest);
       this.#served = serve({ folder, manifest }, model, imageLimits);
       return { result: {} };
     },

@@ -77,6 +77,9 @@ function checkedShape(spec: TensorSpec, shape: unknown): readonly number[] {
       details,
     );
   }
+  if (spec.shape[0] === -1 && (shape[0] ?? 1) > LIMITS.inferenceRows) {
+    throw wrongTensor(spec.name, `has ${shape[0]} rows; one request may have ${LIMITS.inferenceRows}`, details);
+  }
   if (!(elementCount(shape) <= LIMITS.tensorElements)) {
     throw wrongTensor(spec.name, `has more than ${LIMITS.tensorElements} elements`, details);
   }

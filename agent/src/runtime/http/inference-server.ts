@@ -8,6 +8,7 @@ import { HTTP_LIMITS } from "./http-limits.js";
 import { type InferenceObservation, InferenceTimer } from "./observation.js";
 import { BodyBudget, checkAnnouncedLength } from "./request-body.js";
 import { type Route, type RouteContext, routesAt } from "./routes.js";
+import { checkSameSite } from "./same-site.js";
 
 export interface InferenceServerOptions {
   readonly host: ModelHost;
@@ -84,6 +85,7 @@ export class InferenceServer {
     let answer: Answer;
     try {
       route = this.#route(message);
+      checkSameSite(message.headers);
       checkAnnouncedLength(message, route.bodyLimit);
       if (expectsContinue) response.writeContinue();
       answer = await route.handle({ message, timer });

@@ -1,5 +1,6 @@
 import type { Classification } from "@sartor/shared/domain/tensor";
 import type { Clock } from "../../platform/index.js";
+import type { ServableBundle } from "../served-model.js";
 
 /** What one inference request looked like, for telemetry. */
 export interface InferenceObservation {
@@ -13,6 +14,16 @@ export interface InferenceObservation {
   readonly entropy?: number;
   /** Why it failed; absent when it was answered. */
   readonly errorCode?: string;
+  /** The bundle that the request was given to; absent when none was serving. */
+  readonly serving?: ServedBundle;
+}
+
+/** A bundle as telemetry names it. */
+export interface ServedBundle {
+  readonly bundleId: string;
+  readonly model: string;
+  readonly version: string;
+  readonly variant: string;
 }
 
 /** Follows one request from its arrival. */
@@ -20,6 +31,7 @@ export class InferenceTimer {
   readonly #clock: Clock;
   readonly #arrivedAt: number;
   #runMs: number | undefined;
+  #serving: ServedBundle | undefined;
   #classification: Classification | undefined;
 
   constructor(clock: Clock) {
@@ -29,6 +41,11 @@ export class InferenceTimer {
 
   elapsedMs(): number {
     return this.#clock.monotonic() - this.#arrivedAt;
+  }
+
+  /** Notes which bundle the request is given to: during a swap that need not be the one that serves when it is answered. */
+  givenTo({ bundleId, manifest }: ServableBundle): void {
+    this.#serving = { bundleId, model: manifest.model, version: manifest.version, variant: manifest.variant.name };
   }
 
   /** Notes that the model ran. */
@@ -46,6 +63,7 @@ export class InferenceTimer {
         ? {}
         : { classIndex: best.index, topProbability: best.probability, entropy: this.#classification?.entropy ?? 0 }),
       ...(errorCode === undefined ? {} : { errorCode }),
+      ...(this.#serving === undefined ? {} : { serving: this.#serving }),
     };
   }
 }

@@ -67,9 +67,8 @@ export async function readRequestBody(request: IncomingMessage, limit: number, b
     reserved = 0;
   };
   try {
-    const length = announcedLength(request);
-    if (length !== undefined) reserve(length);
-    const chunks = await collect(request, limit, length === undefined ? reserve : () => undefined);
+    // Room is taken as bytes arrive: who announces much and sends nothing takes none.
+    const chunks = await collect(request, limit, reserve);
     const [only] = chunks;
     const bytes = chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks);
     return { bytes, release };

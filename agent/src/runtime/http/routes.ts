@@ -117,6 +117,7 @@ function infer({ host, budget }: RouteContext, wanted: ModelName): Route {
     try {
       // Asked again: the model may have been swapped while the body came in.
       const served = findModel(host, wanted);
+      timer.givenTo(served.bundle);
       const { modelManifest } = served.bundle.manifest;
       const header = message.headers["inference-header-content-length"];
       const request = parseInferRequest(body.bytes, typeof header === "string" ? header : undefined, modelManifest);
@@ -148,6 +149,7 @@ function classify({ host, budget }: RouteContext, wanted: ModelName): Route {
     try {
       if (body.bytes.byteLength === 0) throw new SartorError("SRT_IMAGE_INVALID", "The body is empty.");
       const served = findModel(host, wanted);
+      timer.givenTo(served.bundle);
       const { labels } = served.bundle.manifest.modelManifest;
       const { result } = await served.request("classify", {}, [body.bytes]);
       timer.ran(result.runMs, result);

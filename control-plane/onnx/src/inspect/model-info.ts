@@ -1,12 +1,6 @@
-import type { TensorType } from "@sartor/shared/protocol";
+import type { ModelTensor } from "@sartor/shared/domain/model";
 
-/** One input or output of a model. */
-export interface ModelTensor {
-  readonly name: string;
-  readonly dataType: TensorType;
-  /** Dimensions, -1 for one that is symbolic or not stated; `null` where the model states no shape at all. */
-  readonly shape: readonly number[] | null;
-}
+export type { ModelTensor };
 
 /** What a model says of itself. */
 export interface ModelInfo {

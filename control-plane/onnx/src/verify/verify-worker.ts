@@ -3,9 +3,9 @@
  * its parent bounds its time and memory.
  */
 import { readFile, writeFile } from "node:fs/promises";
+import { checkManifest } from "@sartor/shared/domain/model";
 import { readGoldenVectors } from "@sartor/shared/domain/tensor";
 import { SartorError } from "@sartor/shared/errors";
-import { checkManifest } from "../check/check-manifest.js";
 import { inspectModel } from "../inspect/inspect-model.js";
 import type { ModelInfo } from "../inspect/model-info.js";
 import type { VerifiedModel, VerifyReply, VerifyRequest } from "./messages.js";

@@ -53,6 +53,8 @@ async function main(): Promise<void> {
   for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => stop.abort());
   // A launcher that started us with a channel and is gone will not stop us any more.
   if (process.connected) process.once("disconnect", () => stop.abort());
+  // Listening must not keep us alive once the frames are sent.
+  process.channel?.unref();
   // Frames are tiny: a pool of threads would cost memory and gain nothing.
   sharp.concurrency(1);
   const options = {

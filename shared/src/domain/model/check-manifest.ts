@@ -1,16 +1,30 @@
-import { SartorError } from "@sartor/shared/errors";
-import type { ModelManifest, TensorSpec } from "@sartor/shared/protocol";
-import type { ModelInfo, ModelTensor } from "../inspect/model-info.js";
+import { SartorError } from "../../errors/index.js";
+import type { ModelManifest, TensorSpec, TensorType } from "../../protocol/index.js";
+
+/** One input or output, as the model or a runtime that loaded it says. */
+export interface ModelTensor {
+  readonly name: string;
+  readonly dataType: TensorType;
+  /** Dimensions, -1 for one that is symbolic or not stated; `null` where the model states no shape at all. */
+  readonly shape: readonly number[] | null;
+}
+
+/** What a model takes and gives. */
+export interface ModelSignature {
+  readonly inputs: readonly ModelTensor[];
+  readonly outputs: readonly ModelTensor[];
+}
 
 /**
  * Holds a manifest against the model it describes: names, types and shapes of inputs and outputs, the pre-processing's image size, and one
- * label a class.
+ * label a class. The control plane asks before it accepts a version, the device before it serves: one rule, so that nothing is
+ * accepted that every device would refuse.
  *
  * @throws SartorError SRT_MODEL_SHAPE_MISMATCH or SRT_MODEL_LABELS_MISMATCH; the message names both sides
  */
-export function checkManifest(info: ModelInfo, manifest: ModelManifest): void {
-  checkSide("input", info.inputs, manifest.inputs);
-  checkSide("output", info.outputs, manifest.outputs);
+export function checkManifest(model: ModelSignature, manifest: ModelManifest): void {
+  checkSide("input", model.inputs, manifest.inputs);
+  checkSide("output", model.outputs, manifest.outputs);
   checkPreprocessing(manifest);
   checkLabels(manifest);
 }
@@ -43,16 +57,24 @@ function shapesFit(model: readonly number[] | null, manifest: readonly number[])
   );
 }
 
-/** The image must become the first input: N x C x H x W or N x H x W x C with three channels. */
+/** The image must become the only input: float32, N x C x H x W or N x H x W x C with three channels, one image at a time or any number. */
 function checkPreprocessing({ inputs, preprocessing }: ModelManifest): void {
   const shape = inputs[0]?.shape ?? [];
   const { width, height, layout } = preprocessing;
   const image = layout === "nchw" ? [3, height, width] : [height, width, 3];
-  const fits = shape.length === 4 && image.every((size, axis) => shape[axis + 1] === size || shape[axis + 1] === -1);
+  const fits =
+    inputs.length === 1 &&
+    inputs[0]?.dataType === "FP32" &&
+    shape.length === 4 &&
+    (shape[0] === -1 || shape[0] === 1) &&
+    image.every((size, axis) => shape[axis + 1] === size || shape[axis + 1] === -1);
   if (fits) return;
   throw new SartorError(
     "SRT_MODEL_SHAPE_MISMATCH",
-    `The pre-processing makes [-1, ${image.join(", ")}] (${layout}); the input is ${inputs[0] ? written(inputs[0]) : "missing"}.`,
+    `The pre-processing makes one FP32 tensor [-1, ${image.join(", ")}] (${layout}); the model takes ${inputs.map(written).join(", ")}.`.slice(
+      0,
+      2048,
+    ),
     { details: { side: "preprocessing" } },
   );
 }

@@ -1,18 +1,11 @@
-import { SartorError } from "@sartor/shared/errors";
-import { type ModelManifest, modelManifestSchema } from "@sartor/shared/protocol";
 import { describe, expect, it } from "vitest";
-import type { ModelInfo } from "../inspect/model-info.js";
-import { checkManifest } from "./check-manifest.js";
+import { SartorError } from "../../errors/index.js";
+import { type ModelManifest, modelManifestSchema } from "../../protocol/index.js";
+import { checkManifest, type ModelSignature } from "./check-manifest.js";
 
-const info: ModelInfo = {
-  irVersion: 8,
-  producer: "test",
-  opsets: { "ai.onnx": 13 },
+const info: ModelSignature = {
   inputs: [{ name: "image", dataType: "FP32", shape: [-1, 3, 8, 16] }],
   outputs: [{ name: "logits", dataType: "FP32", shape: [-1, 4] }],
-  parameters: 1,
-  operators: {},
-  externalTensors: [],
 };
 
 function manifest(changes: Partial<ModelManifest> = {}): ModelManifest {
@@ -40,7 +33,7 @@ function manifest(changes: Partial<ModelManifest> = {}): ModelManifest {
   });
 }
 
-function problem(change: Partial<ModelManifest>, model: ModelInfo = info): { code: string; message: string } {
+function problem(change: Partial<ModelManifest>, model: ModelSignature = info): { code: string; message: string } {
   try {
     checkManifest(model, manifest(change));
   } catch (error) {
@@ -91,5 +84,19 @@ describe("a manifest beside its model", () => {
     const { code, message } = problem({ labels: ["a", "b", "c"] });
     expect(code).toBe("SRT_MODEL_LABELS_MISMATCH");
     expect(message).toBe("The manifest has 3 labels; the output logits has 4 classes.");
+  });
+
+  it.each([
+    ["a fixed batch of 8", { inputs: [{ name: "image", dataType: "FP32" as const, shape: [8, 3, 8, 16] }] }],
+    ["half precision", { inputs: [{ name: "image", dataType: "FP16" as const, shape: [-1, 3, 8, 16] }] }],
+    ["bytes", { inputs: [{ name: "image", dataType: "UINT8" as const, shape: [-1, 3, 8, 16] }] }],
+  ])("is refused with %s, which no device would serve", (_, change) => {
+    expect(problem(change, { ...info, ...change }).code).toBe("SRT_MODEL_SHAPE_MISMATCH");
+  });
+
+  it("is refused with a second input, which no image fills", () => {
+    const image = { name: "image", dataType: "FP32" as const, shape: [-1, 3, 8, 16] };
+    const inputs = [image, { ...image, name: "other" }];
+    expect(problem({ inputs }, { ...info, inputs }).code).toBe("SRT_MODEL_SHAPE_MISMATCH");
   });
 });

@@ -1,0 +1,1 @@
+export { checkManifest, type ModelSignature, type ModelTensor } from "./check-manifest.js";
