@@ -27,7 +27,10 @@ export interface ControlPlane {
  * @throws SartorError SRT_CONFIG_INVALID when a setting cannot be used
  */
 export async function startControlPlane(settings: Settings, clock?: Clock): Promise<ControlPlane> {
-  const adapter = createHttpAdapter({ trustProxy: settings.trustProxy });
+  const adapter = createHttpAdapter({
+    trustProxy: settings.trustProxy,
+    maximumConnections: settings.httpMaxConnections,
+  });
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(settings, clock), adapter, {
     logger: createLogger(settings),
     bodyParser: false,

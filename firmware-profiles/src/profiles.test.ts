@@ -124,6 +124,13 @@ describe("a device in the field", () => {
     expect(withTriton.providers[0]?.installed).toBe(true);
   });
 
+  it("with two cards has each execution provider once, from the newer card", () => {
+    const inventory = inventoryOf(byId("nvidia-cc-8-6").resolved);
+    const older = inventoryOf(byId("nvidia-cc-6-1").resolved).accelerators;
+    const both = { ...inventory, accelerators: [...older, ...inventory.accelerators] };
+    expect(profileDevice(both, profiles)?.deviceType).toBe("x86-64-avx2+nvidia-cc-8-6");
+  });
+
   it("with large and small cores is planned with the large ones", () => {
     const inventory = inventoryOf(byId("rk3588").resolved);
     const device = profileDevice(inventory, profiles);

@@ -1,7 +1,7 @@
 import { type CanActivate, type ExecutionContext, Injectable } from "@nestjs/common";
 import { Reflector } from "@nestjs/core";
 import { SartorError } from "@sartor/shared/errors";
-import { ACCESS, type Access, type AuthenticatedRequest } from "../http/index.js";
+import { ACCESS, type Access, type AuthenticatedRequest, allowLongUpload } from "../http/index.js";
 import { DeviceCredentials } from "./device-credentials.service.js";
 import { OperatorToken } from "./operator-token.js";
 
@@ -27,7 +27,10 @@ export class AccessGuard implements CanActivate {
       throw new SartorError("SRT_UNAUTHENTICATED", "Send the header Authorization: Bearer <token>.");
     }
     if (access === "operator") {
-      if (this.operator.matches(token)) return true;
+      if (this.operator.matches(token)) {
+        allowLongUpload(request);
+        return true;
+      }
       throw new SartorError("SRT_UNAUTHENTICATED", "The token is not the operator's token.");
     }
     const separator = token.indexOf(".");

@@ -1,7 +1,7 @@
-import { Controller, Get, Param, Req, Res } from "@nestjs/common";
+import { applyDecorators, Controller, Get, Param, Req, Res } from "@nestjs/common";
 import { ApiBearerAuth, ApiHeader, ApiOkResponse, ApiOperation, ApiResponse, ApiTags } from "@nestjs/swagger";
 import { SartorError } from "@sartor/shared/errors";
-import { bundleManifestSchema, type Digest, digestSchema } from "@sartor/shared/protocol";
+import { bundleManifestSchema, type Digest, digestSchema, errorReplySchema } from "@sartor/shared/protocol";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { DeviceRoute } from "../http/index.js";
 import { BundlesService } from "./bundles.service.js";
@@ -9,6 +9,27 @@ import { parseByteRange } from "./byte-range.js";
 
 /** Content under its own digest never changes, so any cache on the way may keep it. */
 const FOR_EVER = "public, max-age=31536000, immutable";
+
+/** What else the answer to a request of content may be. */
+function RangedResponses(contentType: string): MethodDecorator {
+  return applyDecorators(
+    ApiHeader({ name: "If-Range", required: false, description: "The ETag; the range counts only if it still fits" }),
+    ApiHeader({ name: "If-None-Match", required: false }),
+    ApiResponse({
+      status: 206,
+      description: "The range asked for",
+      content: { [contentType]: { schema: { type: "string", format: "binary" } } },
+      headers: { "Content-Range": { schema: { type: "string" } } },
+    }),
+    ApiResponse({ status: 304, description: "The client holds it: If-None-Match names its digest" }),
+    ApiResponse({
+      status: 416,
+      description: "SRT_RANGE_NOT_SATISFIABLE: the range lies outside the content",
+      standardSchema: errorReplySchema,
+      headers: { "Content-Range": { schema: { type: "string" }, description: "bytes */total" } },
+    }),
+  );
+}
 
 @ApiTags("bundles")
 @ApiBearerAuth("device")
@@ -20,6 +41,8 @@ export class BundlesController {
   @Get("bundles/:bundleId/manifest")
   @ApiOperation({ summary: "A bundle's manifest; the SHA-256 of these exact bytes is the bundle's id" })
   @ApiOkResponse({ standardSchema: bundleManifestSchema })
+  @ApiHeader({ name: "Range", required: false })
+  @RangedResponses("application/json")
   async manifest(
     @Param("bundleId", { schema: digestSchema }) bundleId: Digest,
     @Req() request: FastifyRequest,
@@ -36,8 +59,7 @@ export class BundlesController {
     status: 200,
     content: { "application/octet-stream": { schema: { type: "string", format: "binary" } } },
   })
-  @ApiResponse({ status: 206, description: "The range asked for" })
-  @ApiResponse({ status: 416, description: "SRT_RANGE_NOT_SATISFIABLE" })
+  @RangedResponses("application/octet-stream")
   async chunk(
     @Param("digest", { schema: digestSchema }) digest: Digest,
     @Req() request: FastifyRequest,

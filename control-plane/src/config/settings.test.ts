@@ -26,6 +26,8 @@ describe("settings", () => {
     ["SARTOR_LOG_LEVEL", "loud", "error, warn, log, debug"],
     ["SARTOR_TRUST_PROXY", "perhaps", "true or false"],
     ["SARTOR_MQTT_URL", "http://broker", "mqtt://"],
+    ["SARTOR_MQTT_URL", "ws://broker:9001", "mqtt://"],
+    ["SARTOR_PUBLIC_MQTT_URL", "wss://mq.example", "mqtt:// or mqtts://"],
     ["SARTOR_DATABASE_URL", "mysql://db", "postgres://"],
     ["SARTOR_MQTT_PASSWORD_FILE", "/does/not/exist", "cannot be read"],
   ])("a bad %s stops the start and says what is wrong", (name, value, problem) => {

@@ -7,6 +7,9 @@ import { type Environment, SettingsReader } from "./settings-reader.js";
 export const LOG_LEVELS = ["error", "warn", "log", "debug"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
+/** What agents speak: devices are told either address. */
+const MQTT_PROTOCOLS = ["mqtt:", "mqtts:"] as const;
+
 /**
  * Every setting of the control plane. The name in front of each comment is its environment variable.
  * This folder is the only reader of the environment.
@@ -18,6 +21,8 @@ export class Settings {
   readonly httpHost: string;
   /** `SARTOR_HTTP_PORT`: port of HTTP; 0 takes any free one. */
   readonly httpPort: number;
+  /** `SARTOR_HTTP_MAX_CONNECTIONS`: most HTTP and WebSocket connections at once. */
+  readonly httpMaxConnections: number;
   /** `SARTOR_TRUST_PROXY`: believe `X-Forwarded-*`; only behind a proxy that sets them. */
   readonly trustProxy: boolean;
   /** `SARTOR_MQTT_HOST`: address that the embedded broker listens on. */
@@ -59,15 +64,16 @@ export class Settings {
     this.stateDir = read.path("SARTOR_STATE_DIR", ".sartor/control-plane");
     this.httpHost = read.text("SARTOR_HTTP_HOST", "127.0.0.1");
     this.httpPort = read.integer("SARTOR_HTTP_PORT", 7300, 0, 65_535);
+    this.httpMaxConnections = read.integer("SARTOR_HTTP_MAX_CONNECTIONS", 20_000, 1, 1_000_000);
     this.trustProxy = read.boolean("SARTOR_TRUST_PROXY", false);
     this.mqttHost = read.text("SARTOR_MQTT_HOST", "127.0.0.1");
     this.mqttPort = read.integer("SARTOR_MQTT_PORT", 7883, 0, 65_535);
     this.mqttMaxConnections = read.integer("SARTOR_MQTT_MAX_CONNECTIONS", 20_000, 1, 1_000_000);
-    this.externalMqttUrl = read.optionalUrl("SARTOR_MQTT_URL", ["mqtt:", "mqtts:", "ws:", "wss:"]);
+    this.externalMqttUrl = read.optionalUrl("SARTOR_MQTT_URL", MQTT_PROTOCOLS);
     this.externalMqttUsername = read.optionalText("SARTOR_MQTT_USERNAME");
     this.externalMqttPassword = read.optionalSecret("SARTOR_MQTT_PASSWORD");
     this.publicHttpUrl = read.optionalUrl("SARTOR_PUBLIC_HTTP_URL", ["http:", "https:"]);
-    this.publicMqttUrl = read.optionalUrl("SARTOR_PUBLIC_MQTT_URL", ["mqtt:", "mqtts:", "ws:", "wss:"]);
+    this.publicMqttUrl = read.optionalUrl("SARTOR_PUBLIC_MQTT_URL", MQTT_PROTOCOLS);
     this.databaseUrl = databaseUrl(read, this.stateDir);
     this.blobDir = read.path("SARTOR_BLOB_DIR", join(this.stateDir, "blobs"));
     this.dashboardDir = read.path(

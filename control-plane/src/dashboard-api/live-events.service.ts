@@ -1,3 +1,4 @@
+import { setImmediate as pause } from "node:timers/promises";
 import { Injectable, Logger, type OnModuleDestroy } from "@nestjs/common";
 import type { LiveEvent } from "@sartor/shared/protocol";
 import { DevicesService } from "../devices/index.js";
@@ -9,6 +10,9 @@ import type { LiveClient } from "./live-client.js";
 
 /** Changes of one thing within this time become one event, ms. */
 const WINDOW_MS = 250;
+
+/** Events made in one go; then everyone else gets a turn, because SQLite answers synchronously. */
+export const MADE_AT_ONCE = 100;
 
 /** Makes an event at the end of a window, out of what then is; undefined where the thing is gone. */
 type MakeEvent = () => Promise<LiveEvent | undefined>;
@@ -33,6 +37,13 @@ export class LiveEvents implements OnModuleDestroy {
     events.on("rollout.changed", ({ rolloutId }) => this.note(`rollout ${rolloutId}`, () => this.rollout(rolloutId)));
     events.on("deployment.changed", ({ deploymentId }) =>
       this.note(`deployment ${deploymentId}`, () => this.deployment(deploymentId)),
+    );
+    events.on("device.told", ({ deviceId, event }) =>
+      this.note(`device_event ${deviceId} ${event.sequence} ${event.at}`, async () => ({
+        type: "device_event",
+        deviceId,
+        event,
+      })),
     );
     events.on("telemetry.stored", ({ deviceId, message }) =>
       // Each window is a thing of its own: merging two would lose one.
@@ -65,6 +76,14 @@ export class LiveEvents implements OnModuleDestroy {
   }
 
   private async deliver(makers: readonly MakeEvent[]): Promise<void> {
+    for (let start = 0; start < makers.length; start += MADE_AT_ONCE) {
+      if (start > 0) await pause();
+      const texts = await this.make(makers.slice(start, start + MADE_AT_ONCE));
+      for (const client of this.#clients) client.send(texts);
+    }
+  }
+
+  private async make(makers: readonly MakeEvent[]): Promise<string[]> {
     const texts: string[] = [];
     for (const make of makers) {
       try {
@@ -74,7 +93,7 @@ export class LiveEvents implements OnModuleDestroy {
         this.#logger.error(`A live event could not be made: ${error instanceof Error ? error.message : error}`);
       }
     }
-    for (const client of this.#clients) client.send(texts);
+    return texts;
   }
 
   private async device(deviceId: string): Promise<LiveEvent> {

@@ -41,19 +41,48 @@ describe("write-behind", () => {
     );
   });
 
-  it("a batch that cannot be written fails its own items and no others", async () => {
-    const writer = new BatchWriter<number>({ maximumItems: 2, maximumWaitMs: 0 }, async (batch) => {
-      if (batch.includes(3)) throw new Error("disk full");
-      return undefined;
-    });
-    const outcomes = await Promise.allSettled([1, 2, 3, 4, 5].map((item) => writer.add(item)));
-    expect(outcomes.map((outcome) => outcome.status)).toEqual([
-      "fulfilled",
-      "fulfilled",
-      "rejected",
-      "rejected",
-      "fulfilled",
-    ]);
-    expect(writer.size).toBe(0);
+  it("an item that cannot be written fails alone: the others of its batch are written once, in order", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.boolean(), { minLength: 1, maxLength: 20 }),
+        fc.integer({ min: 1, max: 20 }),
+        async (goodness, maximumItems) => {
+          const committed: number[] = [];
+          const writer = new BatchWriter<{ index: number; good: boolean }, number>(
+            { maximumItems, maximumWaitMs: 0 },
+            async (batch) => {
+              await new Promise((resolve) => setImmediate(resolve));
+              if (batch.some(({ good }) => !good)) throw new Error("invalid byte sequence for encoding");
+              committed.push(...batch.map(({ index }) => index));
+              return batch.map(({ index }) => index);
+            },
+          );
+          const outcomes = await Promise.allSettled(goodness.map((good, index) => writer.add({ index, good })));
+          expect(outcomes.map(({ status }) => status === "fulfilled")).toEqual(goodness);
+          expect(committed).toEqual(goodness.flatMap((good, index) => (good ? [index] : [])));
+          expect(writer.size).toBe(0);
+        },
+      ),
+      { numRuns: 50 },
+    );
   });
+
+  it.each([
+    Object.assign(new Error("database or disk is full"), { code: "SQLITE_FULL" }),
+    Object.assign(new Error("terminating connection due to administrator command"), { code: "57P01" }),
+    Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" }),
+    new Error("Connection terminated unexpectedly"),
+  ])(
+    "when the database is away (%s), a batch is tried once and no item waits for a thousand attempts",
+    async (away) => {
+      let attempts = 0;
+      const writer = new BatchWriter<number>({ maximumItems: 1_000, maximumWaitMs: 0 }, async () => {
+        attempts += 1;
+        throw away;
+      });
+      const outcomes = await Promise.allSettled(Array.from({ length: 1_000 }, (_, item) => writer.add(item)));
+      expect(outcomes.every(({ status }) => status === "rejected")).toBe(true);
+      expect(attempts).toBe(1);
+    },
+  );
 });

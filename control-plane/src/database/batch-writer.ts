@@ -1,3 +1,5 @@
+import { isDatabaseAway } from "./database-failure.js";
+
 /** When a batch is written. */
 export interface BatchWriterOptions {
   /** Written as soon as it holds this many items. */
@@ -15,7 +17,8 @@ interface Waiting<Item, Result> {
 /**
  * Write-behind: collects items and writes them together, because a transaction a message would cost a sync each.
  * `add` resolves after its batch is committed, so that whoever waits for it (an MQTT acknowledgement) never promises
- * more than the disk holds. Batches are written one after the other, in the order of their items.
+ * more than the disk holds. Batches are written one after the other, in the order of their items. A batch that cannot be
+ * written is written again item by item, so that what one device sent never costs another device its acknowledgement.
  */
 export class BatchWriter<Item, Result = void> {
   readonly #options: BatchWriterOptions;
@@ -25,7 +28,8 @@ export class BatchWriter<Item, Result = void> {
   #running: Promise<void> | undefined;
 
   /**
-   * @param write writes one batch, all or nothing; may give a result an item, in their order
+   * @param write writes one batch, all or nothing; may give a result an item, in their order; called again with single
+   *   items when it failed
    */
   constructor(options: BatchWriterOptions, write: (items: readonly Item[]) => Promise<readonly Result[] | undefined>) {
     this.#options = options;
@@ -37,7 +41,7 @@ export class BatchWriter<Item, Result = void> {
     return this.#waiting.length;
   }
 
-  /** Adds an item; resolves once it is committed, rejects when its batch could not be written. */
+  /** Adds an item; resolves once it is committed, rejects when it could not be written. */
   add(item: Item): Promise<Result> {
     return new Promise<Result>((resolve, reject) => {
       this.#waiting.push({ item, resolve, reject });
@@ -86,7 +90,9 @@ export class BatchWriter<Item, Result = void> {
         waiting.resolve(results?.[index] as Result);
       });
     } catch (error) {
-      for (const waiting of batch) waiting.reject(error);
+      // When the database itself is away, a thousand further attempts would only make everybody wait.
+      if (batch.length === 1 || isDatabaseAway(error)) for (const waiting of batch) waiting.reject(error);
+      else for (const waiting of batch) await this.#writeOne([waiting]);
     }
   }
 }

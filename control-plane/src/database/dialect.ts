@@ -1,5 +1,7 @@
+import type { EventEmitter } from "node:events";
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
+import { Logger } from "@nestjs/common";
 import { SartorError } from "@sartor/shared/errors";
 import BetterSqlite3 from "better-sqlite3";
 import { type Dialect, SqliteDialect } from "kysely";
@@ -46,11 +48,16 @@ function openSqlite(path: string): OpenedDialect {
 }
 
 /** What is used of the `pg` package, which is installed only where PostgreSQL is. */
-interface PgModule {
+export interface PgModule {
   readonly default: {
-    readonly Pool: new (options: { connectionString: string; max: number; types: unknown }) => never;
+    readonly Pool: new (options: { connectionString: string; max: number; types: unknown }) => PgPool;
     readonly types: { getTypeParser(oid: number, format?: string): (text: string) => unknown };
   };
+}
+
+interface PgPool {
+  on(event: "error", listener: (error: Error) => void): unknown;
+  on(event: "connect", listener: (connection: Pick<EventEmitter, "on">) => void): unknown;
 }
 
 /** PostgreSQL's type number of int8. */
@@ -68,6 +75,11 @@ async function openPostgres(url: string): Promise<OpenedDialect> {
       { details: { setting: "SARTOR_DATABASE_URL" }, cause },
     );
   }
+  return openPool(pg, url);
+}
+
+/** Opens a pool with the given driver. */
+export async function openPool(pg: PgModule["default"], url: string): Promise<OpenedDialect> {
   const { PostgresDialect } = await import("kysely");
   // Times and counts are int8 and stay below 2^53: read them as numbers, as SQLite gives them.
   const types = {
@@ -75,5 +87,15 @@ async function openPostgres(url: string): Promise<OpenedDialect> {
   };
   const pool = new pg.Pool({ connectionString: url, max: 10, types });
   const { host, pathname } = new URL(url);
-  return { name: "postgres", dialect: new PostgresDialect({ pool }), description: `PostgreSQL ${host}${pathname}` };
+  // A connection that breaks tells the pool while it is idle, and itself while it is used but between two queries (within a
+  // transaction). Without listeners either would end the process. The pool opens another.
+  const logger = new Logger("PostgreSQL");
+  const onError = (error: Error) => logger.warn(`A connection was lost: ${error.message}`);
+  pool.on("error", onError);
+  pool.on("connect", (connection) => connection.on("error", onError));
+  return {
+    name: "postgres",
+    dialect: new PostgresDialect({ pool: pool as never }),
+    description: `PostgreSQL ${host}${pathname}`,
+  };
 }

@@ -1,9 +1,9 @@
 import type { DeviceDetail, DeviceSummary, Inventory, ReportedServing, ReportedState } from "@sartor/shared/protocol";
-import type { DeviceTable } from "./devices.tables.js";
+import type { DeviceSummaryRow, DeviceTable } from "./devices.tables.js";
 import type { Presence } from "./presence.js";
 
 /** A device for lists. What is known of its presence right now is newer than what its row says. */
-export function toSummary(row: DeviceTable, presence: Presence | undefined): DeviceSummary {
+export function toSummary(row: DeviceSummaryRow, presence: Presence | undefined): DeviceSummary {
   return {
     deviceId: row.device_id,
     name: row.name,

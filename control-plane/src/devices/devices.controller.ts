@@ -2,8 +2,10 @@ import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Query } from "@n
 import { ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from "@nestjs/swagger";
 import {
   type DeviceDetail,
+  type DeviceEventsReply,
   type DeviceSummary,
   deviceDetailSchema,
+  deviceEventsReplySchema,
   deviceIdSchema,
   deviceSummarySchema,
   type Page,
@@ -11,6 +13,7 @@ import {
   shortTextSchema,
 } from "@sartor/shared/protocol";
 import { z } from "zod";
+import { EVENTS_KEPT } from "./device-events.repository.js";
 import { DevicesService } from "./devices.service.js";
 
 const listQuerySchema = z.object({
@@ -19,6 +22,7 @@ const listQuerySchema = z.object({
   cursor: deviceIdSchema.optional(),
   limit: z.coerce.number().int().min(1).max(500).default(100),
 });
+const eventsQuerySchema = z.object({ limit: z.coerce.number().int().min(1).max(EVENTS_KEPT).default(EVENTS_KEPT) });
 const renameSchema = z.object({ name: shortTextSchema.trim().min(1) }).meta({ id: "DeviceRename" });
 const devicePageSchema = pageOf(deviceSummarySchema).meta({ id: "DevicePage" });
 
@@ -40,6 +44,16 @@ export class DevicesController {
   @ApiOkResponse({ standardSchema: deviceDetailSchema })
   detail(@Param("deviceId") deviceId: string): Promise<DeviceDetail> {
     return this.devices.detail(deviceId);
+  }
+
+  @Get(":deviceId/events")
+  @ApiOperation({ summary: `What a device told its operators, newest first; the newest ${EVENTS_KEPT} are kept` })
+  @ApiOkResponse({ standardSchema: deviceEventsReplySchema })
+  eventsOf(
+    @Param("deviceId") deviceId: string,
+    @Query({ schema: eventsQuerySchema }) query: z.output<typeof eventsQuerySchema>,
+  ): Promise<DeviceEventsReply> {
+    return this.devices.eventsOf(deviceId, query.limit);
   }
 
   @Patch(":deviceId")

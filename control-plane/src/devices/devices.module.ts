@@ -1,5 +1,6 @@
 import { Module } from "@nestjs/common";
 import { IngestModule } from "../ingest/index.js";
+import { DeviceEvents } from "./device-events.repository.js";
 import { DeviceWrites } from "./device-writes.repository.js";
 import { DevicesController } from "./devices.controller.js";
 import { DevicesRepository } from "./devices.repository.js";
@@ -11,7 +12,7 @@ import { SystemController } from "./system.controller.js";
 @Module({
   imports: [IngestModule],
   controllers: [DevicesController, SystemController],
-  providers: [DevicesRepository, DeviceWrites, PresenceService, DevicesService],
+  providers: [DevicesRepository, DeviceWrites, DeviceEvents, PresenceService, DevicesService],
   exports: [DevicesService],
 })
 export class DevicesModule {}

@@ -1,6 +1,22 @@
 import { Injectable } from "@nestjs/common";
 import { Database } from "../database/index.js";
-import type { DeviceTable, DeviceTables } from "./devices.tables.js";
+import type { DeviceSummaryRow, DeviceTable, DeviceTables } from "./devices.tables.js";
+
+/** Columns of a summary: a reported state of up to 256 KiB a row is not read for lists. */
+const SUMMARY_COLUMNS = [
+  "device_id",
+  "name",
+  "emulated",
+  "enrolled_at",
+  "presence",
+  "presence_since",
+  "last_seen_at",
+  "board",
+  "architecture",
+  "serving",
+  "deployment",
+  "latest",
+] as const satisfies readonly (keyof DeviceSummaryRow)[];
 
 /** Which devices a list shows. */
 export interface DeviceFilter {
@@ -38,9 +54,23 @@ export class DevicesRepository {
     return this.#db.selectFrom("device").selectAll().where("device_id", "=", deviceId).executeTakeFirst();
   }
 
+  /** A device without what only its own page shows. */
+  async findSummary(deviceId: string): Promise<DeviceSummaryRow | undefined> {
+    return this.#db.selectFrom("device").select(SUMMARY_COLUMNS).where("device_id", "=", deviceId).executeTakeFirst();
+  }
+
+  async exists(deviceId: string): Promise<boolean> {
+    const row = await this.#db
+      .selectFrom("device")
+      .select("device_id")
+      .where("device_id", "=", deviceId)
+      .executeTakeFirst();
+    return row !== undefined;
+  }
+
   /** Devices in the order of their ids. The reported state is left out: lists do not show it. */
-  async list(filter: DeviceFilter): Promise<DeviceTable[]> {
-    let query = this.#db.selectFrom("device").selectAll().orderBy("device_id").limit(filter.limit);
+  async list(filter: DeviceFilter): Promise<DeviceSummaryRow[]> {
+    let query = this.#db.selectFrom("device").select(SUMMARY_COLUMNS).orderBy("device_id").limit(filter.limit);
     if (filter.after !== undefined) query = query.where("device_id", ">", filter.after);
     if (filter.presence !== undefined) query = query.where("presence", "=", filter.presence);
     if (filter.text !== undefined && filter.text !== "") {

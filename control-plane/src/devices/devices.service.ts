@@ -1,9 +1,10 @@
 import { Injectable } from "@nestjs/common";
 import { SartorError } from "@sartor/shared/errors";
-import type { DeviceDetail, DeviceSummary, Page } from "@sartor/shared/protocol";
+import type { DeviceDetail, DeviceEvent, DeviceEventsReply, DeviceSummary, Page } from "@sartor/shared/protocol";
 import { DeviceCredentials } from "../auth/index.js";
-import { EventBus } from "../events/index.js";
+import { EventBus, type Received } from "../events/index.js";
 import { IngestService } from "../ingest/index.js";
+import { DeviceEvents } from "./device-events.repository.js";
 import { toDetail, toSummary } from "./device-view.js";
 import { DeviceWrites } from "./device-writes.repository.js";
 import { type DeviceFilter, DevicesRepository } from "./devices.repository.js";
@@ -15,6 +16,7 @@ export class DevicesService {
   constructor(
     private readonly repository: DevicesRepository,
     private readonly writes: DeviceWrites,
+    private readonly told: DeviceEvents,
     private readonly presence: PresenceService,
     private readonly credentials: DeviceCredentials,
     private readonly ingest: IngestService,
@@ -31,6 +33,7 @@ export class DevicesService {
     events.on("device.reported", async (received) => {
       if (await writes.reported(received)) events.emit("device.changed", { deviceId: received.deviceId });
     });
+    events.on("device.event", (received) => this.keepEvent(received));
   }
 
   /** Lists devices by id. */
@@ -45,7 +48,7 @@ export class DevicesService {
 
   /** A device in short; undefined when there is none. */
   async summary(deviceId: string): Promise<DeviceSummary | undefined> {
-    const row = await this.repository.find(deviceId);
+    const row = await this.repository.findSummary(deviceId);
     return row === undefined ? undefined : toSummary(row, this.presence.of(deviceId));
   }
 
@@ -62,6 +65,22 @@ export class DevicesService {
       this.ingest.invalidMessagesOf(deviceId),
     ]);
     return toDetail(toSummary(row, this.presence.of(deviceId)), row, inventory, invalid);
+  }
+
+  /**
+   * What a device told its operators, newest first.
+   *
+   * @throws SartorError SRT_DEVICE_UNKNOWN
+   */
+  async eventsOf(deviceId: string, limit: number): Promise<DeviceEventsReply> {
+    await this.requireExists(deviceId);
+    return { deviceId, events: await this.told.newest(deviceId, limit) };
+  }
+
+  private async keepEvent({ deviceId, message, receivedAt }: Received<DeviceEvent>): Promise<void> {
+    if (message.type !== "log" || !(await this.told.add({ deviceId, message, receivedAt }))) return;
+    const { at, level, code = null, message: text, sequence } = message;
+    this.events.emit("device.told", { deviceId, event: { at, receivedAt, level, code, message: text, sequence } });
   }
 
   /** @throws SartorError SRT_DEVICE_UNKNOWN */
@@ -89,7 +108,7 @@ export class DevicesService {
 
   /** @throws SartorError SRT_DEVICE_UNKNOWN */
   async requireExists(deviceId: string): Promise<void> {
-    if ((await this.repository.find(deviceId)) === undefined) throw unknownDevice(deviceId);
+    if (!(await this.repository.exists(deviceId))) throw unknownDevice(deviceId);
   }
 
   /** Ids of all devices, in order. */

@@ -20,6 +20,12 @@ export interface DeviceTable {
   desired_generation: number;
 }
 
+/** What a list shows of a device. */
+export type DeviceSummaryRow = Omit<
+  DeviceTable,
+  "session_id" | "inventory_at" | "reported" | "reported_sequence" | "reported_boots" | "desired_generation"
+>;
+
 /** Inventories of a device, newest last; only those that differ from the one before. */
 export interface DeviceInventoryTable {
   device_id: string;
@@ -28,7 +34,19 @@ export interface DeviceInventoryTable {
   inventory: string;
 }
 
+/** Something that a device told its operators. */
+export interface DeviceEventTable {
+  device_id: string;
+  sequence: number;
+  at: number;
+  received_at: number;
+  level: string;
+  code: string | null;
+  message: string;
+}
+
 export interface DeviceTables {
+  device_event: DeviceEventTable;
   device: DeviceTable;
   device_inventory: DeviceInventoryTable;
 }

@@ -71,7 +71,6 @@ export class PresenceService implements OnModuleInit {
 
   async #onEvent({ deviceId, message, receivedAt }: Received<DeviceEvent>): Promise<void> {
     if (message.type === "log") {
-      this.#logger.debug(`${deviceId} ${message.level}: ${message.message}`);
       this.#applyBehind(deviceId, { type: "heard", at: receivedAt });
       return;
     }

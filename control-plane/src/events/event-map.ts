@@ -1,4 +1,11 @@
-import type { DesiredState, DeviceEvent, Inventory, ReportedState, TelemetryWindow } from "@sartor/shared/protocol";
+import type {
+  DesiredState,
+  DeviceEvent,
+  DeviceEventView,
+  Inventory,
+  ReportedState,
+  TelemetryWindow,
+} from "@sartor/shared/protocol";
 
 /** A message of a device, validated. */
 export interface Received<T> {
@@ -44,6 +51,8 @@ export interface EventMap {
   // --- devices ---------------------------------------------------------------------------------
   /** Anything that a DeviceSummary shows has changed. */
   "device.changed": { readonly deviceId: string };
+  /** A device told its operators something that was not known before; it is stored. */
+  "device.told": { readonly deviceId: string; readonly event: DeviceEventView };
   /** A device is being deleted: handlers remove what they keep of it and are waited for. */
   "device.deleted": { readonly deviceId: string };
 

@@ -1,4 +1,4 @@
-import { createParamDecorator, type ExecutionContext, SetMetadata } from "@nestjs/common";
+import { applyDecorators, createParamDecorator, type ExecutionContext, SetMetadata } from "@nestjs/common";
 import type { FastifyRequest } from "fastify";
 
 /** Who may call a route: an operator unless a decorator says otherwise. */
@@ -7,8 +7,15 @@ export type Access = "operator" | "device" | "public";
 /** Metadata key of {@link Access}. */
 export const ACCESS = "sartor:access";
 
+/**
+ * Where @nestjs/swagger reads what a route asks for; an empty requirement is one that anybody meets
+ * (an empty list would be dropped on its way into the document).
+ */
+const OPENAPI_SECURITY = "swagger/apiSecurity";
+
 /** Anyone may call this route (health, enrolment). */
-export const Public = (): MethodDecorator & ClassDecorator => SetMetadata(ACCESS, "public" satisfies Access);
+export const Public = (): MethodDecorator & ClassDecorator =>
+  applyDecorators(SetMetadata(ACCESS, "public" satisfies Access), SetMetadata(OPENAPI_SECURITY, [{}]));
 
 /** Enrolled devices may call this route, with `Authorization: Bearer <deviceId>.<secret>`. */
 export const DeviceRoute = (): MethodDecorator & ClassDecorator => SetMetadata(ACCESS, "device" satisfies Access);

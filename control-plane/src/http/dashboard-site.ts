@@ -4,29 +4,12 @@ import fastifyStatic from "@fastify/static";
 import { SartorError } from "@sartor/shared/errors";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { toErrorReply } from "./error-reply.js";
+import { nothingAt } from "./refusals.js";
 
 /** Paths that are never a page of the dashboard. */
 const NOT_PAGES = /^\/(api|metrics)(\/|$)/;
 /** File names with a content hash, which never change, e.g. `app-3f2a9c1b.js`. */
 const HASHED = /-[A-Za-z0-9_-]{8,}\.(js|css|woff2|svg|png)$/;
-
-const CONTENT_SECURITY_POLICY = [
-  "default-src 'self'",
-  "img-src 'self' data:",
-  "connect-src 'self'",
-  "object-src 'none'",
-  "base-uri 'none'",
-  "form-action 'self'",
-  "frame-ancestors 'none'",
-].join("; ");
-
-/** Headers that every reply carries. */
-export function setSecurityHeaders(reply: FastifyReply): void {
-  reply.header("content-security-policy", CONTENT_SECURITY_POLICY);
-  reply.header("x-content-type-options", "nosniff");
-  reply.header("referrer-policy", "no-referrer");
-  reply.header("cross-origin-opener-policy", "same-origin");
-}
 
 /**
  * Serves the built dashboard: its files by name, its one page for every other path, so that a page's address can be
@@ -63,9 +46,9 @@ function decodedPath(url: string): string | undefined {
 }
 
 function refuse(request: FastifyRequest, reply: FastifyReply, built: boolean): FastifyReply {
-  const message =
+  const error =
     built || NOT_PAGES.test(request.url)
-      ? `There is nothing at ${request.method} ${request.url.slice(0, 256)}.`
-      : "The dashboard is not built: run npm run build.";
-  return reply.status(404).send(toErrorReply(new SartorError("SRT_NOT_FOUND", message), request.id));
+      ? nothingAt(request, reply, request.server.routeTable.methodsOf(request.url))
+      : new SartorError("SRT_NOT_FOUND", "The dashboard is not built: run npm run build.");
+  return reply.status(error.status).header("cache-control", "no-store").send(toErrorReply(error, request.id));
 }

@@ -12,6 +12,10 @@ describe("an error on the wire", () => {
     [new SartorError("SRT_DEVICE_UNKNOWN", "No device x."), "SRT_DEVICE_UNKNOWN", "No device x."],
     [new NotFoundException("Cannot GET /x"), "SRT_NOT_FOUND", "Cannot GET /x"],
     [fastifyError(413), "SRT_BODY_TOO_LARGE", "from fastify"],
+    [fastifyError(408), "SRT_REQUEST_TIMED_OUT", "from fastify"],
+    [fastifyError(414), "SRT_ADDRESS_TOO_LONG", "from fastify"],
+    [fastifyError(431), "SRT_HEADERS_TOO_LARGE", "from fastify"],
+    [fastifyError(503), "SRT_UNAVAILABLE", "from fastify"],
     [fastifyError(415), "SRT_UNSUPPORTED_MEDIA_TYPE", "from fastify"],
   ])("%s keeps its meaning", (thrown, code, message) => {
     expect(toSartorError(thrown)).toMatchObject({ code, message });

@@ -9,11 +9,15 @@ const CODE_OF_STATUS: Readonly<Record<number, ErrorCode>> = {
   403: "SRT_FORBIDDEN",
   404: "SRT_NOT_FOUND",
   405: "SRT_METHOD_NOT_ALLOWED",
+  408: "SRT_REQUEST_TIMED_OUT",
   409: "SRT_CONFLICT",
   413: "SRT_BODY_TOO_LARGE",
+  414: "SRT_ADDRESS_TOO_LONG",
   415: "SRT_UNSUPPORTED_MEDIA_TYPE",
   416: "SRT_RANGE_NOT_SATISFIABLE",
   429: "SRT_RATE_LIMITED",
+  431: "SRT_HEADERS_TOO_LARGE",
+  503: "SRT_UNAVAILABLE",
 };
 
 /** Whatever was thrown, as one of Sartor's errors. Messages of unforeseen errors stay inside: they may hold secrets. */

@@ -1,6 +1,7 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, Logger } from "@nestjs/common";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { toErrorReply, toSartorError } from "./error-reply.js";
+import { nothingAt } from "./refusals.js";
 
 /** The one place where errors become HTTP: `{ error: { code, message, details?, correlationId } }`. */
 @Catch()
@@ -12,7 +13,10 @@ export class SartorExceptionFilter implements ExceptionFilter {
     const http = host.switchToHttp();
     const reply = http.getResponse<FastifyReply>();
     const request = http.getRequest<FastifyRequest>();
-    const error = toSartorError(thrown);
+    // Nest's own handler for addresses without a route throws what says nothing of the methods.
+    const error = request.is404
+      ? nothingAt(request, reply, request.server.routeTable.methodsOf(request.url))
+      : toSartorError(thrown);
     if (error.status >= 500) {
       const cause = error.cause ?? thrown;
       this.#logger.error(

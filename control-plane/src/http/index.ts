@@ -1,4 +1,5 @@
 export { ACCESS, type Access, type AuthenticatedRequest, CurrentDevice, DeviceRoute, Public } from "./access.js";
+export { allowLongUpload } from "./body-deadline.js";
 export { serveDashboard } from "./dashboard-site.js";
 export { toErrorReply, toSartorError } from "./error-reply.js";
 export { Health } from "./health.js";

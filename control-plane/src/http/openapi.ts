@@ -23,9 +23,18 @@ export function serveOpenApi(app: INestApplication, version: string): void {
     "api/docs",
     app,
     () => {
-      document ??= SwaggerModule.createDocument(app, base);
+      document ??= withoutEmptyRequirements(SwaggerModule.createDocument(app, base));
       return document;
     },
     { ui: false, raw: ["json"], jsonDocumentUrl: "api/openapi.json" },
   );
+}
+
+/** Public routes are marked by a requirement that asks for nothing; `security: []` says the same and is what readers know. */
+function withoutEmptyRequirements(document: OpenAPIObject): OpenAPIObject {
+  for (const operation of Object.values(document.paths).flatMap((path) => Object.values(path as object))) {
+    const { security } = operation as { security?: object[] };
+    if (security?.some((requirement) => Object.keys(requirement).length === 0)) operation.security = [];
+  }
+  return document;
 }

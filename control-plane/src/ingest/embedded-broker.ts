@@ -1,6 +1,6 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { Logger } from "@nestjs/common";
-import { mayPublish, maySubscribe, topicOf } from "@sartor/shared/protocol";
+import { mayPublish, maySubscribe, printable, topicOf } from "@sartor/shared/protocol";
 import { Aedes, type AuthenticateError, type Client, type ConnectPacket, type PublishPacket } from "aedes";
 import type { DeviceCredentials } from "../auth/index.js";
 import type { BrokerConnection, BrokerHandlers } from "./broker-connection.js";
@@ -83,7 +83,7 @@ export class EmbeddedBroker implements BrokerConnection {
       authorizeSubscribe: (client, subscription, done) => {
         const allowed = maySubscribe(client.id, subscription.topic);
         if (!allowed) {
-          handlers.refused("foreign_subscription", `${client.id} asked for ${subscription.topic.slice(0, 128)}`);
+          handlers.refused("foreign_subscription", `${client.id} asked for ${printable(subscription.topic, 128)}`);
         }
         // null becomes "failure" in the SUBACK (MQTT 3.1.1, section 3.9.3).
         done(null, allowed ? subscription : null);
@@ -100,7 +100,7 @@ export class EmbeddedBroker implements BrokerConnection {
       if (packet.returnCode === 0) (client.conn as GatedConnection).open();
     });
     const onError = (client: Client, error: Error) =>
-      this.#logger.debug(`${client.id ?? "A client"}: ${error.message}`);
+      this.#logger.debug(`${printable(client.id ?? "A client", 64)}: ${printable(error.message, 256)}`);
     aedes.on("clientError", onError);
     aedes.on("connectionError", onError);
     // The typings leave "error" out; without a listener it would end the process.
@@ -199,7 +199,10 @@ export class EmbeddedBroker implements BrokerConnection {
   /** Resolves when a message may be acknowledged: its own commit and the acknowledgements before it are done. */
   async #acknowledgementOf(client: Client | null, packet: PublishPacket): Promise<void> {
     if (client === null || !mayPublish(client.id, packet.topic)) {
-      this.#handlers?.refused("foreign_topic", `${client?.id ?? "nobody"} published to ${packet.topic.slice(0, 128)}`);
+      this.#handlers?.refused(
+        "foreign_topic",
+        `${client?.id ?? "nobody"} published to ${printable(packet.topic, 128)}`,
+      );
       throw new Error("a device publishes to its own topics only");
     }
     // When the control plane stops, it ends the sessions itself: the wills that follow are not news of the devices.

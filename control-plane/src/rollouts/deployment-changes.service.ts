@@ -14,6 +14,8 @@ const ANNOUNCE_AT_ONCE = 200;
 @Injectable()
 export class DeploymentChanges {
   readonly #reports: BatchWriter<ReportedState, ChangedDeployment | undefined>;
+  /** What each device's summary was told last. */
+  readonly #shown = new Map<string, Pick<ChangedDeployment, "rolloutId" | "revision">>();
 
   constructor(
     private readonly devices: DevicesService,
@@ -25,13 +27,12 @@ export class DeploymentChanges {
   ) {
     this.#reports = database.batchWriter<RolloutTables, ReportedState, ChangedDeployment | undefined>(
       { maximumItems: 500, maximumWaitMs: settings.writeBehindMs },
-      async (db, reports) => {
-        const changed: (ChangedDeployment | undefined)[] = [];
-        for (const reported of reports) changed.push(await repository.applyReport(db, reported, clock.now()));
-        return changed;
-      },
+      (db, reports) => repository.applyReports(db, reports, clock.now()),
     );
     events.on("device.reported", ({ message }) => this.take(message));
+    events.on("device.deleted", ({ deviceId }) => {
+      this.#shown.delete(deviceId);
+    });
   }
 
   /** Called with deployments after their change is committed. */
@@ -47,9 +48,16 @@ export class DeploymentChanges {
     }
   }
 
-  /** The summary of a device shows the newest deployment: one that a newer took the place of no longer counts. */
-  private async show({ deploymentId, deviceId, rolloutId, status, step, error }: ChangedDeployment): Promise<void> {
+  /**
+   * The summary of a device shows the newest deployment: one that a newer took the place of no longer counts, and neither does a change
+   * that is told of after a later one (who commits first need not get here first).
+   */
+  private async show(changed: ChangedDeployment): Promise<void> {
+    const { deploymentId, deviceId, rolloutId, revision, status, step, error } = changed;
     if (error?.code === "SRT_DEPLOYMENT_SUPERSEDED") return;
+    const shown = this.#shown.get(deviceId);
+    if (shown !== undefined && (rolloutId < shown.rolloutId || revision < shown.revision)) return;
+    this.#shown.set(deviceId, { rolloutId, revision });
     await this.devices.setDeployment(deviceId, { deploymentId, rolloutId, status, step });
   }
 

@@ -9,10 +9,20 @@ import {
 import type { DeviceDeploymentView, ReportedState } from "@sartor/shared/protocol";
 import type { Transaction } from "kysely";
 import { Database } from "../database/index.js";
+import { retryOnConflict } from "./retry-on-conflict.js";
 import type { DeviceDeploymentTable, RolloutTables } from "./rollouts.tables.js";
 
+/** A deployment as the database holds it. */
+export type StoredDeployment = Omit<DeviceDeploymentView, "deviceName" | "emulated">;
+
 /** A deployment that changed, after the change. */
-export type ChangedDeployment = Omit<DeviceDeploymentView, "deviceName" | "emulated">;
+export interface ChangedDeployment extends StoredDeployment {
+  /**
+   * Rises with every change made by this process, given while the row is locked: of two changes of one deployment, the one with the higher
+   * revision was committed later.
+   */
+  readonly revision: number;
+}
 
 /** What starting a wave needs. */
 export interface WaveStart {
@@ -32,9 +42,14 @@ const LIVE = ["queued", "in_progress"] as const;
 /**
  * Deployments in the database. Whatever changes one also notes, in the same transaction, that its device's desired state is to be computed
  * anew, so that no crash separates the two.
+ *
+ * Every transaction locks in the same order, so that none waits in a circle with another: first all deployments it will change, by their
+ * ids, then the marks of the devices to plan, by theirs.
  */
 @Injectable()
 export class DeploymentsRepository {
+  #revision = 0;
+
   constructor(private readonly database: Database) {}
 
   /** Devices of a wave that have no deployment of its rollout yet. */
@@ -57,7 +72,7 @@ export class DeploymentsRepository {
 
   /** Makes the deployments of some devices and supersedes what they were still at; all or nothing, and twice is once. */
   start(wave: WaveStart, deviceIds: readonly string[]): Promise<ChangedDeployment[]> {
-    return this.database.transaction<RolloutTables, ChangedDeployment[]>(async (db) => {
+    return this.change(async (db) => {
       const inserted = await db
         .insertInto("device_deployment")
         .values(deviceIds.map((deviceId) => newRow(wave, deviceId)))
@@ -70,38 +85,62 @@ export class DeploymentsRepository {
         .where("device_id", "in", deviceIds)
         .where("rollout_id", "<", wave.rolloutId)
         .where("status", "in", LIVE)
+        .orderBy("deployment_id")
+        .$if(this.locks, (query) => query.forUpdate())
         .execute();
+      const event: DeploymentEvent = { type: "superseded", byRolloutId: wave.rolloutId };
       const changed: ChangedDeployment[] = [];
       for (const row of older) {
-        const after = await applyTo(db, row, { type: "superseded", byRolloutId: wave.rolloutId }, wave.now);
-        if (after !== undefined) changed.push(after);
+        const after = await this.applyTo(db, row, event, wave.now);
+        if (after !== undefined) changed.push(after.deployment);
       }
       await noteToPlan(db, deviceIds);
-      return [...changed, ...inserted.map(toChanged)];
+      return [...changed, ...inserted.map((row) => ({ ...toStored(row), revision: ++this.#revision }))];
     });
   }
 
   /** Applies one event to each of some deployments. */
   applyToAll(deploymentIds: readonly string[], event: DeploymentEvent, now: number): Promise<ChangedDeployment[]> {
-    return this.database.transaction<RolloutTables, ChangedDeployment[]>(async (db) => {
+    return this.change(async (db) => {
+      const rows = await this.lock(db, deploymentIds);
       const changed: ChangedDeployment[] = [];
-      for (const id of deploymentIds) {
-        const row = await this.load(db, id);
-        const after = row === undefined ? undefined : await applyTo(db, row, event, now);
-        if (after !== undefined) changed.push(after);
+      const toPlan: string[] = [];
+      for (const row of rows.values()) {
+        const after = await this.applyTo(db, row, event, now);
+        if (after === undefined) continue;
+        changed.push(after.deployment);
+        if (after.replan) toPlan.push(row.device_id);
       }
+      await noteToPlan(db, toPlan);
       return changed;
     });
   }
 
-  /** Applies what a device reported, within the batch's transaction; undefined where it changes nothing. */
-  async applyReport(db: Db, reported: ReportedState, now: number): Promise<ChangedDeployment | undefined> {
-    const { deployment } = reported;
-    if (deployment === null) return undefined;
-    const row = await this.load(db, deployment.deploymentId);
-    if (row === undefined || row.device_id !== reported.deviceId) return undefined;
-    const report = deploymentReportOf(reported, { deploymentId: row.deployment_id, bundleId: row.bundle_id });
-    return report === undefined ? undefined : applyTo(db, row, { type: "reported", report }, now);
+  /**
+   * Applies what devices reported, in their order, within the batch's transaction.
+   *
+   * @returns what each report made of its deployment; undefined where it changed nothing
+   */
+  async applyReports(
+    db: Db,
+    reports: readonly ReportedState[],
+    now: number,
+  ): Promise<(ChangedDeployment | undefined)[]> {
+    const ids = reports.flatMap(({ deployment }) => (deployment === null ? [] : [deployment.deploymentId]));
+    const rows = await this.lock(db, ids);
+    const toPlan: string[] = [];
+    const changed: (ChangedDeployment | undefined)[] = [];
+    for (const reported of reports) {
+      const row = rows.get(reported.deployment?.deploymentId ?? "");
+      const event = row === undefined ? undefined : eventOf(reported, row);
+      const after = row === undefined || event === undefined ? undefined : await this.applyTo(db, row, event, now);
+      changed.push(after?.deployment);
+      if (after === undefined) continue;
+      rows.set(after.row.deployment_id, after.row);
+      if (after.replan) toPlan.push(reported.deviceId);
+    }
+    await noteToPlan(db, toPlan);
+    return changed;
   }
 
   /** Deployments under way whose deadline passed, the longest overdue first. */
@@ -131,71 +170,104 @@ export class DeploymentsRepository {
     return (await query.execute()).map((row) => row.deployment_id);
   }
 
-  async ofRollout(rolloutId: string): Promise<ChangedDeployment[]> {
-    const rows = await this.database
+  /** Deployments of a rollout in the order of their devices' ids, after one of them if given. */
+  async ofRollout(rolloutId: string, limit: number, after?: string): Promise<StoredDeployment[]> {
+    let query = this.database
       .tables<RolloutTables>()
       .selectFrom("device_deployment")
       .selectAll()
       .where("rollout_id", "=", rolloutId)
       .orderBy("device_id")
-      .execute();
-    return rows.map(toChanged);
+      .limit(limit);
+    if (after !== undefined) query = query.where("device_id", ">", after);
+    return (await query.execute()).map(toStored);
   }
 
-  async find(deploymentId: string): Promise<ChangedDeployment | undefined> {
+  async find(deploymentId: string): Promise<StoredDeployment | undefined> {
     const row = await this.database
       .tables<RolloutTables>()
       .selectFrom("device_deployment")
       .selectAll()
       .where("deployment_id", "=", deploymentId)
       .executeTakeFirst();
-    return row === undefined ? undefined : toChanged(row);
+    return row === undefined ? undefined : toStored(row);
   }
 
-  /** On PostgreSQL the row is locked; SQLite runs one transaction at a time anyway. */
-  private load(db: Db, deploymentId: string): Promise<DeviceDeploymentTable | undefined> {
-    return db
+  private change<R>(work: (db: Db) => Promise<R>): Promise<R> {
+    return retryOnConflict(() => this.database.transaction<RolloutTables, R>(work));
+  }
+
+  /** On PostgreSQL rows are locked; SQLite runs one transaction at a time anyway. */
+  private get locks(): boolean {
+    return this.database.dialect === "postgres";
+  }
+
+  /** Reads deployments by their ids, and locks them in the order of these. */
+  private async lock(db: Db, deploymentIds: readonly string[]): Promise<Map<string, DeviceDeploymentTable>> {
+    if (deploymentIds.length === 0) return new Map();
+    const rows = await db
       .selectFrom("device_deployment")
       .selectAll()
-      .where("deployment_id", "=", deploymentId)
-      .$if(this.database.dialect === "postgres", (query) => query.forUpdate())
-      .executeTakeFirst();
+      .where("deployment_id", "in", [...new Set(deploymentIds)])
+      .orderBy("deployment_id")
+      .$if(this.locks, (query) => query.forUpdate())
+      .execute();
+    return new Map(rows.map((row) => [row.deployment_id, row]));
+  }
+
+  private async applyTo(
+    db: Db,
+    row: DeviceDeploymentTable,
+    event: DeploymentEvent,
+    now: number,
+  ): Promise<Applied | undefined> {
+    const plan = planDeployment(toState(row), event);
+    if (!plan.changed) return undefined;
+    const { status, step, progress, error, reportSequence, reportBootId } = plan.state;
+    const after: DeviceDeploymentTable = {
+      ...row,
+      status,
+      step,
+      progress: progress === null ? null : JSON.stringify(progress),
+      error: error === null ? null : JSON.stringify(error),
+      report_sequence: reportSequence,
+      report_boot_id: reportBootId,
+      updated_at: now,
+    };
+    await db.updateTable("device_deployment").set(after).where("deployment_id", "=", row.deployment_id).execute();
+    const replan = plan.effects.some((effect) => effect.type === "replan_device");
+    return { row: after, replan, deployment: { ...toStored(after), revision: ++this.#revision } };
   }
 }
 
-/** Notes that desired states are to be computed anew. */
+interface Applied {
+  readonly row: DeviceDeploymentTable;
+  readonly deployment: ChangedDeployment;
+  /** The device's desired state is to be computed anew. */
+  readonly replan: boolean;
+}
+
+function eventOf(reported: ReportedState, row: DeviceDeploymentTable): DeploymentEvent | undefined {
+  if (row.device_id !== reported.deviceId) return undefined;
+  const report = deploymentReportOf(reported, { deploymentId: row.deployment_id, bundleId: row.bundle_id });
+  return report === undefined ? undefined : { type: "reported", report };
+}
+
+/**
+ * Notes that desired states are to be computed anew. A mark that stands already is locked too: whoever takes it away waits for this
+ * transaction and then sees what it changed.
+ */
 export async function noteToPlan(db: Db, deviceIds: readonly string[]): Promise<void> {
-  for (let first = 0; first < deviceIds.length; first += ROWS_AT_ONCE) {
+  const ordered = [...new Set(deviceIds)].sort();
+  for (let first = 0; first < ordered.length; first += ROWS_AT_ONCE) {
     await db
       .insertInto("device_to_plan")
-      .values(deviceIds.slice(first, first + ROWS_AT_ONCE).map((deviceId) => ({ device_id: deviceId })))
-      .onConflict((conflict) => conflict.column("device_id").doNothing())
+      .values(ordered.slice(first, first + ROWS_AT_ONCE).map((deviceId) => ({ device_id: deviceId })))
+      .onConflict((conflict) =>
+        conflict.column("device_id").doUpdateSet((eb) => ({ device_id: eb.ref("excluded.device_id") })),
+      )
       .execute();
   }
-}
-
-async function applyTo(
-  db: Db,
-  row: DeviceDeploymentTable,
-  event: DeploymentEvent,
-  now: number,
-): Promise<ChangedDeployment | undefined> {
-  const plan = planDeployment(toState(row), event);
-  if (!plan.changed) return undefined;
-  const { status, step, progress, error, reportSequence, reportBootId } = plan.state;
-  const after: DeviceDeploymentTable = {
-    ...row,
-    status,
-    step,
-    progress: progress === null ? null : JSON.stringify(progress),
-    error: error === null ? null : JSON.stringify(error),
-    report_sequence: reportSequence,
-    report_boot_id: reportBootId,
-    updated_at: now,
-  };
-  await db.updateTable("device_deployment").set(after).where("deployment_id", "=", row.deployment_id).execute();
-  if (plan.effects.some((effect) => effect.type === "replan_device")) await noteToPlan(db, [row.device_id]);
-  return toChanged(after);
 }
 
 function newRow(start: WaveStart, deviceId: string): DeviceDeploymentTable {
@@ -228,7 +300,7 @@ function toState(row: DeviceDeploymentTable): DeploymentState {
   };
 }
 
-function toChanged(row: DeviceDeploymentTable): ChangedDeployment {
+function toStored(row: DeviceDeploymentTable): StoredDeployment {
   const { status, step, progress, error } = toState(row);
   return {
     deploymentId: row.deployment_id,

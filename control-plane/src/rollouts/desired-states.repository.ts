@@ -1,9 +1,10 @@
 import { Injectable } from "@nestjs/common";
 import { FOLLOWED_STATUSES, wantedDeployment } from "@sartor/shared/domain/deployment";
 import { type DesiredDeployment, type DesiredState, PROTOCOL_VERSION } from "@sartor/shared/protocol";
-import type { Transaction } from "kysely";
+import { sql, type Transaction } from "kysely";
 import { Database } from "../database/index.js";
 import { noteToPlan } from "./deployments.repository.js";
+import { retryOnConflict } from "./retry-on-conflict.js";
 import type { RolloutTables } from "./rollouts.tables.js";
 
 type Db = Transaction<RolloutTables>;
@@ -24,7 +25,7 @@ export class DesiredStatesRepository {
   constructor(private readonly database: Database) {}
 
   noteToPlan(deviceIds: readonly string[]): Promise<void> {
-    return this.database.transaction<RolloutTables, void>((db) => noteToPlan(db, deviceIds));
+    return retryOnConflict(() => this.database.transaction<RolloutTables, void>((db) => noteToPlan(db, deviceIds)));
   }
 
   async findToPlan(limit: number): Promise<string[]> {
@@ -50,12 +51,21 @@ export class DesiredStatesRepository {
     return rows.map((row) => row.bundle_id);
   }
 
-  /** Computes and keeps the desired states of some devices; a state that says the same keeps its generation. */
+  /**
+   * Computes and keeps the desired states of some devices; a state that says the same keeps its generation.
+   *
+   * The marks go first. Whoever set one is waited for and then seen; whoever changes a deployment later finds no mark and sets a new one.
+   * Taken away last, a mark could go whose change was not seen.
+   */
   plan(deviceIds: readonly string[], context: PlanContext): Promise<void> {
-    return this.database.transaction<RolloutTables, void>(async (db) => {
-      for (const deviceId of deviceIds) await planOne(db, deviceId, context, await this.load(db, deviceId));
-      await db.deleteFrom("device_to_plan").where("device_id", "in", deviceIds).execute();
-    });
+    return retryOnConflict(() =>
+      this.database.transaction<RolloutTables, void>(async (db) => {
+        await this.takeMarks(db, deviceIds);
+        for (const deviceId of [...deviceIds].sort()) {
+          await planOne(db, deviceId, context, await this.load(db, deviceId));
+        }
+      }),
+    );
   }
 
   /** Lifts a generation above what a device says it has seen (the database is older than the device: a restored backup). */
@@ -68,14 +78,16 @@ export class DesiredStatesRepository {
     });
   }
 
-  async unpublished(limit: number): Promise<DesiredState[]> {
-    const rows = await this.database
+  /** Desired states to be published, but those of some devices. */
+  async unpublished(limit: number, but: readonly string[]): Promise<DesiredState[]> {
+    let query = this.database
       .tables<RolloutTables>()
       .selectFrom("desired_state")
       .select("desired")
       .where("published", "=", 0)
-      .limit(limit)
-      .execute();
+      .limit(limit);
+    if (but.length > 0) query = query.where("device_id", "not in", but);
+    const rows = await query.execute();
     return rows.map((row) => JSON.parse(row.desired) as DesiredState);
   }
 
@@ -118,9 +130,23 @@ export class DesiredStatesRepository {
 
   forget(deviceId: string): Promise<void> {
     return this.database.transaction<RolloutTables, void>(async (db) => {
+      await this.takeMarks(db, [deviceId]);
       await db.deleteFrom("desired_state").where("device_id", "=", deviceId).execute();
-      await db.deleteFrom("device_to_plan").where("device_id", "=", deviceId).execute();
     });
+  }
+
+  /** Removes marks, locked in the order in which they are set: by bytes, whatever the database's own order of texts is. */
+  private async takeMarks(db: Db, deviceIds: readonly string[]): Promise<void> {
+    if (this.database.dialect === "postgres") {
+      await db
+        .selectFrom("device_to_plan")
+        .select("device_id")
+        .where("device_id", "in", deviceIds)
+        .orderBy(sql`device_id collate "C"`)
+        .forUpdate()
+        .execute();
+    }
+    await db.deleteFrom("device_to_plan").where("device_id", "in", deviceIds).execute();
   }
 
   /** Locked until the transaction ends (SQLite runs one at a time anyway), so that no two give the same generation to different words. */

@@ -1,4 +1,4 @@
-import { setImmediate as pause } from "node:timers/promises";
+import { setTimeout as delay, setImmediate as pause } from "node:timers/promises";
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from "@nestjs/common";
 import { planRollout, type RolloutEffect, type RolloutEvent } from "@sartor/shared/domain/rollout";
 import { BundlesService } from "../bundles/index.js";
@@ -11,6 +11,8 @@ import { RolloutsRepository, type RunningRollout } from "./rollouts.repository.j
 
 /** Longest time between two looks, ms; deadlines are noticed this late at most. */
 const TICK_INTERVAL_MS = 1_000;
+/** Longest wait, at the end, for a broker to take what is on its way to it, ms; what it does not take is published after the next start. */
+const LAST_PUBLISH_MS = 2_000;
 /** Deployments changed in one transaction. */
 const DEVICES_AT_ONCE = 200;
 
@@ -25,6 +27,8 @@ export class RolloutExecutor implements OnApplicationBootstrap, OnModuleDestroy 
   #running: Promise<void> | undefined;
   #again = false;
   #stopped = true;
+  /** Devices to be forgotten, and who waits for it. */
+  readonly #removed = new Map<string, PromiseWithResolvers<void>>();
 
   constructor(
     private readonly rollouts: RolloutsRepository,
@@ -53,6 +57,8 @@ export class RolloutExecutor implements OnApplicationBootstrap, OnModuleDestroy 
     this.#stopped = true;
     clearInterval(this.#timer);
     await this.#running;
+    await this.forgetRemoved();
+    await Promise.race([this.desired.settle(), delay(LAST_PUBLISH_MS, undefined, { ref: false })]);
   }
 
   /** Ticks now, or once more after the tick that runs. */
@@ -68,11 +74,13 @@ export class RolloutExecutor implements OnApplicationBootstrap, OnModuleDestroy 
     while (this.#again && !this.#stopped) {
       this.#again = false;
       await pause();
+      await this.forgetRemoved();
       await this.guarded("deadlines", () => this.endOverdue());
       for (const rollout of (await this.guarded("rollouts", () => this.rollouts.findRunning())) ?? []) {
         await this.guarded(`rollout ${rollout.rolloutId}`, () => this.advance(rollout));
       }
-      await this.guarded("desired states", () => this.desired.work());
+      await this.guarded("desired states", () => this.desired.plan());
+      await this.guarded("publishing", () => this.desired.publishPending(() => this.kick()));
     }
   }
 
@@ -156,13 +164,30 @@ export class RolloutExecutor implements OnApplicationBootstrap, OnModuleDestroy 
     this.kick();
   }
 
-  private async forgetDevice(deviceId: string): Promise<void> {
-    const gone = { type: "canceled", reason: "The device was removed from the fleet." } as const;
-    await this.inParts(
-      () => this.deployments.findLive({ deviceId }, DEVICES_AT_ONCE),
-      (live) => this.deployments.applyToAll(live, gone, this.clock.now()),
-    );
-    await this.desired.forget(deviceId);
+  /** Done by the tick, not beside it: a state planned meanwhile would bring back what is forgotten here. */
+  private forgetDevice(deviceId: string): Promise<void> {
+    if (this.#stopped) return this.forget(deviceId).then((clear) => clear());
+    const waiting = this.#removed.get(deviceId) ?? Promise.withResolvers<void>();
+    this.#removed.set(deviceId, waiting);
     this.kick();
+    return waiting.promise;
+  }
+
+  private async forgetRemoved(): Promise<void> {
+    for (const [deviceId, waiting] of this.#removed) {
+      this.#removed.delete(deviceId);
+      // The broker is not waited for here: it may be away.
+      await this.forget(deviceId).then((clear) => void clear().then(waiting.resolve, waiting.reject), waiting.reject);
+    }
+  }
+
+  private async forget(deviceId: string): Promise<() => Promise<void>> {
+    const gone = { type: "canceled", reason: "The device was removed from the fleet." } as const;
+    for (;;) {
+      const live = await this.deployments.findLive({ deviceId }, DEVICES_AT_ONCE);
+      if (live.length === 0) break;
+      await this.changes.announce(await this.deployments.applyToAll(live, gone, this.clock.now()));
+    }
+    return this.desired.forget(deviceId);
   }
 }

@@ -1,6 +1,9 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Query } from "@nestjs/common";
-import { ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from "@nestjs/swagger";
+import { ApiAcceptedResponse, ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from "@nestjs/swagger";
 import {
+  type DeviceDeploymentView,
+  deviceDeploymentViewSchema,
+  deviceIdSchema,
   type Page,
   pageOf,
   type RolloutDetail,
@@ -11,14 +14,21 @@ import {
   ulidSchema,
 } from "@sartor/shared/protocol";
 import { z } from "zod";
-import { type RolloutOrder, RolloutsService } from "./rollouts.service.js";
+import { DEPLOYMENTS_AT_ONCE, type RolloutOrder, RolloutsService } from "./rollouts.service.js";
 
 const listQuerySchema = z.object({
-  limit: z.coerce.number().int().min(1).max(200).default(50),
+  limit: z.coerce.number().int().min(1).max(200).default(20),
   cursor: ulidSchema.optional(),
 });
 
 const pageSchema = pageOf(rolloutSummarySchema).meta({ id: "RolloutPage" });
+
+const deploymentsQuerySchema = z.object({
+  limit: z.coerce.number().int().min(1).max(DEPLOYMENTS_AT_ONCE).default(200),
+  cursor: deviceIdSchema.optional(),
+});
+
+const deploymentPageSchema = pageOf(deviceDeploymentViewSchema).meta({ id: "DeviceDeploymentPage" });
 
 @ApiTags("rollouts")
 @Controller("api/v1/rollouts")
@@ -40,16 +50,26 @@ export class RolloutsController {
   }
 
   @Get(":rolloutId")
-  @ApiOperation({ summary: "A rollout with its deployments" })
+  @ApiOperation({ summary: "A rollout with its first 1,000 deployments, by device id" })
   @ApiOkResponse({ standardSchema: rolloutDetailSchema })
   get(@Param("rolloutId", { schema: ulidSchema }) rolloutId: string): Promise<RolloutDetail> {
     return this.rollouts.detail(rolloutId);
   }
 
+  @Get(":rolloutId/deployments")
+  @ApiOperation({ summary: "A rollout's deployments by device id, page by page" })
+  @ApiOkResponse({ standardSchema: deploymentPageSchema })
+  deployments(
+    @Param("rolloutId", { schema: ulidSchema }) rolloutId: string,
+    @Query({ schema: deploymentsQuerySchema }) query: z.infer<typeof deploymentsQuerySchema>,
+  ): Promise<Page<DeviceDeploymentView>> {
+    return this.rollouts.deployments(rolloutId, query.limit, query.cursor);
+  }
+
   @Post(":rolloutId/cancel")
   @HttpCode(202)
   @ApiOperation({ summary: "Ask a rollout to stop; devices that succeeded keep what they have" })
-  @ApiOkResponse({ standardSchema: rolloutSummarySchema })
+  @ApiAcceptedResponse({ standardSchema: rolloutSummarySchema })
   cancel(@Param("rolloutId", { schema: ulidSchema }) rolloutId: string): Promise<RolloutSummary> {
     return this.rollouts.cancel(rolloutId);
   }

@@ -13,19 +13,22 @@ import { Clock, Ids } from "../config/index.js";
 import { DevicesService } from "../devices/index.js";
 import { EventBus } from "../events/index.js";
 import { ModelsService } from "../models/index.js";
-import { type ChangedDeployment, DeploymentsRepository } from "./deployments.repository.js";
+import { DeploymentsRepository, type StoredDeployment } from "./deployments.repository.js";
 import { RolloutExecutor } from "./rollout-executor.service.js";
 import { RolloutsRepository } from "./rollouts.repository.js";
 
 /** A rollout request with its defaults filled in. */
 export type RolloutOrder = z.output<typeof rolloutRequestSchema>;
 
+/** Most deployments in one answer. */
+export const DEPLOYMENTS_AT_ONCE = 1_000;
+
 /** Rollouts as operators see them. A command only changes what is wanted; the executor makes the progress. */
 @Injectable()
 export class RolloutsService {
   constructor(
     private readonly repository: RolloutsRepository,
-    private readonly deployments: DeploymentsRepository,
+    private readonly deploymentRows: DeploymentsRepository,
     private readonly executor: RolloutExecutor,
     private readonly models: ModelsService,
     private readonly bundles: BundlesService,
@@ -98,22 +101,40 @@ export class RolloutsService {
     return summary;
   }
 
-  /** @throws SartorError SRT_ROLLOUT_UNKNOWN */
+  /**
+   * A rollout with the first of its deployments.
+   *
+   * @throws SartorError SRT_ROLLOUT_UNKNOWN
+   */
   async detail(rolloutId: string): Promise<RolloutDetail> {
     const summary = await this.summary(rolloutId);
-    const deployments = await this.deployments.ofRollout(rolloutId);
-    const names = await this.devices.namesOf(deployments.map(({ deviceId }) => deviceId));
-    return {
-      ...summary,
-      deployments: deployments.map((deployment) => toView(deployment, names.get(deployment.deviceId))),
-    };
+    return { ...summary, deployments: await this.viewsOf(rolloutId, DEPLOYMENTS_AT_ONCE) };
+  }
+
+  /**
+   * The deployments of a rollout in the order of their devices' ids.
+   *
+   * @param after the id of the device to go on after
+   * @throws SartorError SRT_ROLLOUT_UNKNOWN
+   */
+  async deployments(rolloutId: string, limit: number, after?: string): Promise<Page<DeviceDeploymentView>> {
+    await this.summary(rolloutId);
+    const views = await this.viewsOf(rolloutId, limit + 1, after);
+    const items = views.slice(0, limit);
+    return { items, nextCursor: views.length > limit ? (items.at(-1)?.deviceId ?? null) : null };
   }
 
   /** One deployment; undefined where there is none. */
   async deployment(deploymentId: string): Promise<DeviceDeploymentView | undefined> {
-    const deployment = await this.deployments.find(deploymentId);
+    const deployment = await this.deploymentRows.find(deploymentId);
     if (deployment === undefined) return undefined;
     return toView(deployment, await this.devices.summary(deployment.deviceId));
+  }
+
+  private async viewsOf(rolloutId: string, limit: number, after?: string): Promise<DeviceDeploymentView[]> {
+    const deployments = await this.deploymentRows.ofRollout(rolloutId, limit, after);
+    const names = await this.devices.namesOf(deployments.map(({ deviceId }) => deviceId));
+    return deployments.map((deployment) => toView(deployment, names.get(deployment.deviceId)));
   }
 
   private async select(devices: RolloutOrder["devices"]): Promise<string[]> {
@@ -138,7 +159,7 @@ export class RolloutsService {
 
 /** A device that was deleted since keeps its id as its name. */
 function toView(
-  deployment: ChangedDeployment,
+  deployment: StoredDeployment,
   device: { readonly name: string; readonly emulated: boolean } | undefined,
 ): DeviceDeploymentView {
   return { ...deployment, deviceName: device?.name ?? deployment.deviceId, emulated: device?.emulated ?? false };

@@ -1,5 +1,5 @@
-import { DdSketch } from "@sartor/shared/domain/sketch";
-import type { DeviceSummary, SketchMessage, TelemetryPoint, TelemetryWindow } from "@sartor/shared/protocol";
+import type { DeviceSummary, TelemetryPoint, TelemetryWindow } from "@sartor/shared/protocol";
+import { quantilesOf } from "./quantiles-of.js";
 
 type Window = Pick<TelemetryWindow, "startedAt" | "endedAt" | "serving" | "inference" | "system">;
 
@@ -13,9 +13,9 @@ export function toPoint(window: Window): TelemetryPoint {
     variant: serving?.variant ?? null,
     requests: inference.count,
     errors: Object.values(inference.errors).reduce((sum, count) => sum + count, 0),
-    latencyMs: quantiles(inference.latencyMs, { p50: 0.5, p95: 0.95, p99: 0.99 }),
-    topProbability: quantiles(inference.topProbability, { p10: 0.1, p50: 0.5 }),
-    entropy: quantiles(inference.entropy, { p50: 0.5, p90: 0.9 }),
+    latencyMs: quantilesOf(inference.latencyMs, { p50: 0.5, p95: 0.95, p99: 0.99 }),
+    topProbability: quantilesOf(inference.topProbability, { p10: 0.1, p50: 0.5 }),
+    entropy: quantilesOf(inference.entropy, { p50: 0.5, p90: 0.9 }),
     temperatureCelsius: system.temperatureCelsius ?? null,
     agentMemoryBytes: system.agentMemoryBytes ?? null,
     cpuLoad: system.cpuLoad ?? null,
@@ -34,15 +34,4 @@ export function toLatest(point: TelemetryPoint): NonNullable<DeviceSummary["late
     temperatureCelsius: point.temperatureCelsius,
     agentMemoryBytes: point.agentMemoryBytes,
   };
-}
-
-function quantiles<K extends string>(
-  message: SketchMessage | undefined,
-  wanted: Readonly<Record<K, number>>,
-): Record<K, number> | null {
-  if (message === undefined || message.count === 0) return null;
-  const sketch = DdSketch.fromMessage(message);
-  const entries = Object.entries<number>(wanted).map(([name, q]) => [name, sketch.quantile(q)] as const);
-  if (entries.some(([, value]) => value === undefined)) return null;
-  return Object.fromEntries(entries) as Record<K, number>;
 }

@@ -1,4 +1,6 @@
 import { Module } from "@nestjs/common";
+import { Settings } from "../config/index.js";
+import { Database } from "../database/index.js";
 import { DevicesModule } from "../devices/index.js";
 import { TelemetryController } from "./telemetry.controller.js";
 import { TelemetryRepository } from "./telemetry.repository.js";
@@ -8,7 +10,14 @@ import { TelemetryService } from "./telemetry.service.js";
 @Module({
   imports: [DevicesModule],
   controllers: [TelemetryController],
-  providers: [TelemetryRepository, TelemetryService],
+  providers: [
+    {
+      provide: TelemetryRepository,
+      inject: [Database, Settings],
+      useFactory: (database: Database, settings: Settings) => TelemetryRepository.open(database, settings),
+    },
+    TelemetryService,
+  ],
   exports: [TelemetryService],
 })
 export class TelemetryModule {}

@@ -1,22 +1,29 @@
+import { setImmediate as pause } from "node:timers/promises";
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from "@nestjs/common";
-import type { TelemetryReply, TelemetryWindow } from "@sartor/shared/protocol";
+import type { TelemetryPoint, TelemetryReply, TelemetryWindow } from "@sartor/shared/protocol";
+import { Counter } from "prom-client";
 import { Clock, Settings } from "../config/index.js";
 import { DevicesService } from "../devices/index.js";
 import { EventBus, type Received } from "../events/index.js";
-import { countWindows } from "./count-windows.js";
+import { Metrics } from "../http/index.js";
+import { ClassTally } from "./class-counts.js";
+import { countWindows, type WindowMark } from "./count-windows.js";
 import { TelemetryRepository } from "./telemetry.repository.js";
-import { toLatest, toPoint } from "./telemetry-point.js";
+import { toLatest } from "./telemetry-point.js";
 
 const DAY_MS = 86_400_000;
 const CLEAN_INTERVAL_MS = 600_000;
-const CLEAN_AT_ONCE = 2_000;
+/** Class counts summed before everyone else gets a turn. */
+const CLASSES_AT_ONCE = 20_000;
 
 /** Keeps what devices measured and answers questions about it. */
 @Injectable()
 export class TelemetryService implements OnApplicationBootstrap, OnModuleDestroy {
   readonly #logger = new Logger(TelemetryService.name);
-  /** End of the newest window told of, by device: a late window does not become the latest. */
-  readonly #latest = new Map<string, number>();
+  /** The newest window told of, by device: a late window does not become the latest. */
+  readonly #newest = new Map<string, Pick<TelemetryWindow, "streamId" | "sequence">>();
+  /** Devices of which it was logged that they have too many windows. */
+  readonly #logged = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
   #cleaning: Promise<void> | undefined;
   #stopped = false;
@@ -27,10 +34,23 @@ export class TelemetryService implements OnApplicationBootstrap, OnModuleDestroy
     private readonly events: EventBus,
     private readonly settings: Settings,
     private readonly clock: Clock,
+    metrics: Metrics,
   ) {
+    const removed = new Counter({
+      name: "sartor_telemetry_windows_removed_total",
+      help: "Telemetry windows removed before their time because their device had too many.",
+      registers: [metrics.registry],
+    });
+    repository.onRemoved = (deviceId, windows) => {
+      removed.inc(windows);
+      if (this.#logged.has(deviceId)) return;
+      this.#logged.add(deviceId);
+      this.#logger.warn(`${deviceId} has more telemetry than is kept of one device: its oldest windows go, and are counted.`);
+    };
     events.on("device.telemetry", (received) => this.take(received));
     events.on("device.deleted", async ({ deviceId }) => {
-      this.#latest.delete(deviceId);
+      this.#newest.delete(deviceId);
+      this.#logged.delete(deviceId);
       await repository.forget(deviceId);
     });
   }
@@ -59,34 +79,50 @@ export class TelemetryService implements OnApplicationBootstrap, OnModuleDestroy
    */
   async query(deviceId: string, from: number, to: number, limit: number): Promise<TelemetryReply> {
     await this.devices.requireExists(deviceId);
-    const windows = await this.repository.find(deviceId, from, to, limit);
-    const classCounts: Record<string, number> = {};
-    for (const { inference } of windows) {
-      for (const [index, count] of Object.entries(inference.classCounts ?? {})) {
-        classCounts[index] = (classCounts[index] ?? 0) + count;
-      }
+    const newestFirst: WindowMark[] = [];
+    const points: TelemetryPoint[] = [];
+    const classes = new ClassTally();
+    let work = 0;
+    for await (const { point, classCounts, ...mark } of this.repository.find(deviceId, from, to, limit)) {
+      newestFirst.push(mark);
+      points.push(point);
+      work += classes.add(classCounts);
+      if (work < CLASSES_AT_ONCE) continue;
+      work = 0;
+      await pause();
     }
-    return { deviceId, points: windows.map(toPoint), classCounts, windows: countWindows(windows) };
+    return { deviceId, points: points.reverse(), classCounts: classes.result(), windows: countWindows(newestFirst) };
   }
 
   /** Removes windows past their time; a little at once, so that nothing else waits for it. */
   async clean(): Promise<void> {
     const before = this.clock.now() - this.settings.telemetryRetentionDays * DAY_MS;
-    while (!this.#stopped && (await this.repository.removeBefore(before, CLEAN_AT_ONCE)) === CLEAN_AT_ONCE);
+    while (!this.#stopped && (await this.repository.removeBefore(before))) await pause();
   }
 
   /** Late and repeated windows are normal: the outbox of a device sends again what was not acknowledged. */
   private async take(received: Received<TelemetryWindow>): Promise<void> {
-    if (!(await this.repository.store(received))) return;
+    const { fresh, point } = await this.repository.store(received);
+    if (!fresh) return;
     this.events.emit("telemetry.stored", received);
     const { deviceId, message } = received;
-    if (message.endedAt < (this.#latest.get(deviceId) ?? 0)) return;
-    this.#latest.set(deviceId, message.endedAt);
+    if (!this.isNewest(deviceId, message)) return;
     // The window is committed; the summary made of it must not keep the device waiting for its acknowledgement.
-    this.devices.setLatest(deviceId, toLatest(toPoint(message))).catch((error: unknown) => {
+    this.devices.setLatest(deviceId, toLatest(point)).catch((error: unknown) => {
       this.#logger.error(
         `The summary of ${deviceId} was not updated: ${error instanceof Error ? error.message : error}`,
       );
     });
+  }
+
+  /**
+   * Tells whether a window is the newest of its device, and notes it. Within a stream the sequence says so; a new stream is newer than the
+   * one before. Not the device's clock: once set right, every window would be older than those from when it was wrong.
+   */
+  private isNewest(deviceId: string, { streamId, sequence }: TelemetryWindow): boolean {
+    const newest = this.#newest.get(deviceId);
+    if (newest?.streamId === streamId && sequence < newest.sequence) return false;
+    this.#newest.set(deviceId, { streamId, sequence });
+    return true;
   }
 }

@@ -3,15 +3,6 @@ import type { TelemetryWindow } from "@sartor/shared/protocol";
 /** What is kept of a window besides its key columns. */
 export type WindowContent = Pick<TelemetryWindow, "serving" | "inference" | "system">;
 
-/** A stored window. */
-export interface StoredWindow extends WindowContent {
-  readonly streamId: string;
-  readonly sequence: number;
-  readonly startedAt: number;
-  readonly endedAt: number;
-  readonly dropped: number;
-}
-
 /** Writes what is kept of a window. Sketches stay as they travel: already short, a few hundred buckets at most. */
 export function encodeContent({ serving, inference, system }: TelemetryWindow): string {
   return JSON.stringify({ serving, inference, system } satisfies WindowContent);

@@ -43,6 +43,18 @@ export const ERROR_CODES = {
     "Send one of the listed content types.",
   ),
   SRT_METHOD_NOT_ALLOWED: entry(405, "The route exists, the method does not.", "Use one of the listed methods."),
+  SRT_REQUEST_TIMED_OUT: entry(
+    408,
+    "The request did not arrive whole in time.",
+    "Send it again over a faster line; authenticated uploads have half an hour, everything else a minute.",
+  ),
+  SRT_ADDRESS_TOO_LONG: entry(414, "The address, or one part of it, is too long.", "Shorten it."),
+  SRT_HEADERS_TOO_LARGE: entry(
+    431,
+    "The request's headers are larger than accepted.",
+    "Send fewer or shorter headers.",
+  ),
+  SRT_UNAVAILABLE: entry(503, "The server is starting or stopping.", "Send the request again in a few seconds."),
   SRT_CONFLICT: entry(
     409,
     "The resource is not in a state that allows this.",

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { parseMessage } from "./compatibility.js";
+import { describeProblems, parseMessage, printable } from "./compatibility.js";
 import { desiredSchema } from "./desired.js";
 import { deviceEventSchema } from "./events.js";
 import { LIMITS } from "./limits.js";
@@ -98,5 +98,36 @@ describe("parseMessage", () => {
     const depth = LIMITS.mqttPacketBytes / 2;
     const nested = new TextEncoder().encode(`${"[".repeat(depth)}${"]".repeat(depth)}`);
     expect(codeOf(nested)).toBe("SRT_MESSAGE_INVALID");
+  });
+});
+
+describe("what a stranger wrote", () => {
+  it("cannot forge a line of the log, whatever it is", () => {
+    const character = fc.oneof(
+      fc.constantFrom("\n", "\r", "\u001b", "\u0000", "\u2028", "\u202e", "\u0085"),
+      fc.string({ maxLength: 4 }),
+    );
+    fc.assert(
+      fc.property(fc.array(character, { maxLength: 60 }), fc.integer({ min: 8, max: 64 }), (parts, maximum) => {
+        const text = printable(parts.join(""), maximum);
+        expect(text.length).toBeLessThanOrEqual(maximum);
+        expect(text).not.toMatch(/[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e]/u);
+      }),
+    );
+  });
+
+  it("is left alone when it is harmless", () => {
+    expect(printable("Überwachung 7", 64)).toBe("Überwachung 7");
+    expect(printable("12345678", 8)).toBe("12345678");
+    expect(printable("123456789", 8)).toBe("1234567…");
+  });
+
+  it("is quoted and cut where a problem names it", () => {
+    const key = `x\nWARN forged\u001b[31m${"y".repeat(5_000)}`;
+    const result = z.object({ errors: z.record(z.string(), z.number()) }).safeParse({ errors: { [key]: "no" } });
+    const [problem = ""] = describeProblems(result.error as z.ZodError);
+    expect(problem).toMatch(/^errors\."x\\nWARN forged\\u001b/);
+    expect(problem.length).toBeLessThanOrEqual(128 + 2 + 256);
+    expect(problem).not.toMatch(/\p{Cc}/u);
   });
 });

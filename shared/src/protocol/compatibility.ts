@@ -10,11 +10,32 @@ export type ParseResult<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly error: SartorError };
 
-/** Names what does not fit, as `path: problem`, a few at most. */
+/** Longest path and longest problem in one error, characters. */
+const MAXIMUM_PATH = 128;
+const MAXIMUM_PROBLEM = 256;
+
+/** What would break a line, colour a terminal or turn the reading direction: C0, DEL, C1, separators, bidi controls. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this is about
+const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
+
+/**
+ * Makes text of a stranger fit for one line of a log: what is unprintable is escaped as in JSON, what is too long is cut.
+ *
+ * @param maximum longest result, characters
+ */
+export function printable(text: string, maximum: number): string {
+  const escaped = text
+    .slice(0, maximum + 1)
+    .replace(UNPRINTABLE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return escaped.length > maximum ? `${escaped.slice(0, maximum - 1)}\u2026` : escaped;
+}
+
+/** Names what does not fit, as `path: problem`, a few at most. Both may repeat what the sender wrote: they are made printable. */
 export function describeProblems(error: z.ZodError): string[] {
-  return error.issues
-    .slice(0, MAXIMUM_PROBLEMS)
-    .map((issue) => `${issue.path.join(".") || "(message)"}: ${issue.message}`);
+  return error.issues.slice(0, MAXIMUM_PROBLEMS).map((issue) => {
+    const path = issue.path.map((part) => (/^\w+$/.test(String(part)) ? String(part) : JSON.stringify(String(part))));
+    return `${printable(path.join("."), MAXIMUM_PATH) || "(message)"}: ${printable(issue.message, MAXIMUM_PROBLEM)}`;
+  });
 }
 
 /**

@@ -1,5 +1,12 @@
 import { z } from "zod";
-import { countSchema, deviceIdSchema, longTextSchema, shortTextSchema, timestampSchema } from "./primitives.js";
+import {
+  countSchema,
+  deviceIdSchema,
+  lineSchema,
+  longTextSchema,
+  shortTextSchema,
+  timestampSchema,
+} from "./primitives.js";
 import { PROTOCOL_VERSION } from "./version.js";
 
 const base = {
@@ -17,7 +24,7 @@ export const presenceEventSchema = z.object({
   type: z.literal("presence"),
   status: z.enum(["online", "offline"]),
   reason: z.enum(["connected", "shutdown", "connection_lost"]),
-  sessionId: z.string().max(64),
+  sessionId: lineSchema(64),
 });
 
 /** Something happened on the device that an operator may want to read. */

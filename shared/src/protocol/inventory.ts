@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { countSchema, shortTextSchema, timestampSchema } from "./primitives.js";
+import { countSchema, lineSchema, shortTextSchema, timestampSchema } from "./primitives.js";
 import { PROTOCOL_VERSION } from "./version.js";
 
 /** The processor. */
@@ -98,10 +98,10 @@ export const inventorySchema = z
     }),
     cpu: cpuSchema,
     memory: z.object({ totalBytes: countSchema, swapBytes: countSchema.optional() }),
-    disk: z.object({ path: z.string().max(1024), totalBytes: countSchema, availableBytes: countSchema }),
+    disk: z.object({ path: lineSchema(1024), totalBytes: countSchema, availableBytes: countSchema }),
     accelerators: z.array(acceleratorSchema).max(32),
     jetson: jetsonSchema.optional(),
-    thermalZones: z.array(z.object({ name: shortTextSchema, path: z.string().max(1024) })).max(64),
+    thermalZones: z.array(z.object({ name: shortTextSchema, path: lineSchema(1024) })).max(64),
     operatingSystem: z.object({
       name: shortTextSchema,
       version: shortTextSchema.optional(),

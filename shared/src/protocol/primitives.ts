@@ -28,14 +28,37 @@ export const timestampSchema = z.number().int().min(0).max(8_640_000_000_000_000
 /** A count that fits a float64 exactly. */
 export const countSchema = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 
-/** Text that is shown to people. */
-export const shortTextSchema = z.string().max(256);
-export const longTextSchema = z.string().max(4096);
+/**
+ * Control characters of ASCII. They end up in logs, terminals and columns: PostgreSQL refuses text with U+0000, so one
+ * of them would fail the whole transaction that it is written in.
+ */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this is about
+const WITHOUT_CONTROLS = /^[^\u0000-\u001f\u007f]*$/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this is about
+const CONTROLS_BUT_TAB_AND_NEWLINE = /[\u0000-\u0008\u000b-\u001f\u007f]/g;
+
+/** One line of text, refused when it holds control characters. */
+export const lineSchema = (maximum: number) =>
+  z.string().max(maximum).regex(WITHOUT_CONTROLS, "expected text without control characters");
+
+/** Names, ids and versions that are shown to people. */
+export const shortTextSchema = lineSchema(256);
+
+/**
+ * Prose that may have lines. Other control characters become U+FFFD instead of being refused: what explains a failure
+ * must not be lost for the colour codes that some library put into its message.
+ */
+export const proseSchema = (maximum: number) =>
+  z
+    .string()
+    .max(maximum)
+    .overwrite((text) => text.replace(CONTROLS_BUT_TAB_AND_NEWLINE, "\ufffd"));
+export const longTextSchema = proseSchema(4096);
 
 /** An error that a device reports. The code stays a plain string so that a newer agent's code is not fatal here. */
 export const reportedErrorSchema = z.object({
-  code: z.string().max(64),
-  message: z.string().max(2048),
-  details: z.record(z.string(), z.unknown()).optional(),
+  code: lineSchema(64),
+  message: proseSchema(2048),
+  details: z.record(lineSchema(256), z.unknown()).optional(),
 });
 export type ReportedError = z.infer<typeof reportedErrorSchema>;

@@ -3,6 +3,7 @@ import {
   countSchema,
   deviceIdSchema,
   digestSchema,
+  lineSchema,
   modelNameSchema,
   modelVersionSchema,
   reportedErrorSchema,
@@ -91,7 +92,7 @@ export const servingSchema = z.object({
   /** Execution providers that really ran the graph, by the runtime's own word. */
   executionProviders: z.array(shortTextSchema).max(16).optional(),
   /** Address of the local inference endpoint, as seen on the device. */
-  endpoint: z.string().max(1024).optional(),
+  endpoint: lineSchema(1024).optional(),
   /** How often the runtime child was restarted after a crash since the agent started. */
   restarts: countSchema.optional(),
 });
@@ -107,7 +108,7 @@ export const reportedSchema = z
     sequence: countSchema,
     /** The desired generation that this report answers; 0 before any was seen. */
     generation: countSchema,
-    agent: z.object({ version: shortTextSchema, bootId: z.string().max(64), startedAt: timestampSchema }),
+    agent: z.object({ version: shortTextSchema, bootId: lineSchema(64), startedAt: timestampSchema }),
     slots: z.object({ active: slotSchema.nullable(), inactive: slotSchema.nullable() }),
     deployment: reportedDeploymentSchema.nullable(),
     serving: servingSchema,

@@ -5,6 +5,7 @@ import {
   countSchema,
   deviceIdSchema,
   digestSchema,
+  longTextSchema,
   modelNameSchema,
   modelVersionSchema,
   reportedErrorSchema,
@@ -104,6 +105,28 @@ export const deviceDetailSchema = deviceSummarySchema
   })
   .meta({ id: "DeviceDetail" });
 export type DeviceDetail = z.infer<typeof deviceDetailSchema>;
+
+/** Something that a device told its operators, for lists. */
+export const deviceEventViewSchema = z
+  .object({
+    /** By the device's own clock. */
+    at: timestampSchema,
+    /** By the control plane's clock. */
+    receivedAt: timestampSchema,
+    level: z.enum(["info", "warning", "error"]),
+    code: shortTextSchema.nullable(),
+    message: longTextSchema,
+    /** Rises by one with each event of the device; starts anew when the device lost its state. */
+    sequence: countSchema,
+  })
+  .meta({ id: "DeviceEventView" });
+export type DeviceEventView = z.infer<typeof deviceEventViewSchema>;
+
+/** `GET /api/v1/devices/{deviceId}/events?limit`: newest first; the newest 200 are kept. */
+export const deviceEventsReplySchema = z
+  .object({ deviceId: deviceIdSchema, events: z.array(deviceEventViewSchema) })
+  .meta({ id: "DeviceEventsReply" });
+export type DeviceEventsReply = z.infer<typeof deviceEventsReplySchema>;
 
 // --- uploads and models ------------------------------------------------------------------------
 
@@ -272,6 +295,7 @@ export const liveEventSchema = z
       point: telemetryPointSchema,
       classCounts: z.record(z.string(), countSchema),
     }),
+    z.object({ type: z.literal("device_event"), deviceId: deviceIdSchema, event: deviceEventViewSchema }),
     /** The client was too slow and missed events: read the lists again. */
     z.object({ type: z.literal("resync") }),
   ])

@@ -5,23 +5,23 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import {
-  calibrateModel,
   type CalibrationFeeds,
+  calibrateModel,
+  chooseRanges,
   decibels,
   foldModel,
   noiseBetween,
   powerOf,
+  quantizeStatic,
   runOutputs,
   STATIC_RECIPES,
   type StaticRecipeName,
-  chooseRanges,
-  quantizeStatic,
   searchVariant,
 } from "@sartor/onnx";
 import * as ort from "onnxruntime-node";
-import { hasGtsrb, roadSignImages } from "../quantization/road-sign-images.js";
 import { buildMobileNetV2, buildResNet18, drawImages } from "../quantization/networks.js";
 import { countEqualParameters } from "../quantization/qdq-parameters.js";
+import { hasGtsrb, roadSignImages } from "../quantization/road-sign-images.js";
 import { roadSignModel } from "../support/road-sign-model.js";
 import { printTable } from "./table.js";
 
@@ -123,10 +123,19 @@ async function bench(network: Network): Promise<void> {
       calibration,
       samples: () => samplesOf(network, network.calibration, 1, 24),
     });
-    variants.set(`sartor u8s8 (${found.method}${found.biasCorrected ? ", bias corrected" : ""})`, found.quantized.model);
-    console.log(`\n${network.name}: calibration ${calibrated.toFixed(0)} ms, all ${(performance.now() - started).toFixed(0)} ms`);
+    variants.set(
+      `sartor u8s8 (${found.method}${found.biasCorrected ? ", bias corrected" : ""})`,
+      found.quantized.model,
+    );
+    console.log(
+      `\n${network.name}: calibration ${calibrated.toFixed(0)} ms, all ${(performance.now() - started).toFixed(0)} ms`,
+    );
     if (rows.length > 0) {
-      printTable("Parity, min-max: tensors whose scale, zero point and integers are equal bit for bit", ["recipe", "equal", "different", "not in theirs"], rows);
+      printTable(
+        "Parity, min-max: tensors whose scale, zero point and integers are equal bit for bit",
+        ["recipe", "equal", "different", "not in theirs"],
+        rows,
+      );
     }
     await measure(network, variants);
   } finally {
@@ -154,7 +163,12 @@ function referenceVariants(folder: string, network: Network, folded: Uint8Array)
   return variants;
 }
 
-function* samplesOf({ shape }: Network, images: Float32Array, batch: number, most = Number.POSITIVE_INFINITY): Generator<CalibrationFeeds> {
+function* samplesOf(
+  { shape }: Network,
+  images: Float32Array,
+  batch: number,
+  most = Number.POSITIVE_INFINITY,
+): Generator<CalibrationFeeds> {
   const length = shape.reduce((product, size) => product * size, 1);
   const count = Math.min(most, images.length / length);
   for (let from = 0; from < count; from += batch) {
@@ -174,7 +188,15 @@ async function measure(network: Network, variants: ReadonlyMap<string, Uint8Arra
     const accuracy = network.labels === undefined ? "" : percent(share(got.classes, network.labels));
     const time = times.get(name) ?? 0;
     const ratio = time / (times.get("fp32") ?? 1);
-    rows.push([name, accuracy, percent(agreement), fit.toFixed(2), time.toFixed(3), ratio.toFixed(2), (model.length / 1e6).toFixed(2)]);
+    rows.push([
+      name,
+      accuracy,
+      percent(agreement),
+      fit.toFixed(2),
+      time.toFixed(3),
+      ratio.toFixed(2),
+      (model.length / 1e6).toFixed(2),
+    ]);
   }
   printTable(network.name, ["variant", "accuracy %", "agrees %", "SQNR dB", "ms", "of fp32", "MB"], rows);
 }
@@ -200,11 +222,18 @@ async function outputs(network: Network, model: Uint8Array): Promise<{ values: F
 }
 
 /** Median time of a run of batch 1 by variant, ms; every round runs each variant once, so that noise hits all alike. */
-async function interleavedTimes(network: Network, variants: ReadonlyMap<string, Uint8Array>): Promise<Map<string, number>> {
+async function interleavedTimes(
+  network: Network,
+  variants: ReadonlyMap<string, Uint8Array>,
+): Promise<Map<string, number>> {
   const [feeds = {}] = samplesOf(network, network.evaluation, 1, 1);
   const sessions: { name: string; session: ort.InferenceSession; times: number[] }[] = [];
   for (const [name, model] of variants) {
-    const session = await ort.InferenceSession.create(model, { intraOpNumThreads: 1, interOpNumThreads: 1, logSeverityLevel: 4 });
+    const session = await ort.InferenceSession.create(model, {
+      intraOpNumThreads: 1,
+      interOpNumThreads: 1,
+      logSeverityLevel: 4,
+    });
     sessions.push({ name, session, times: [] });
   }
   const tensors = Object.fromEntries(

@@ -124,6 +124,37 @@ describe("the live channel", () => {
     expect(code).toBe(1008);
   });
 
+  it("is open to an operator while strangers hold as many connections as they can", async () => {
+    // They say nothing; the first of them are told to make place, which they need not heed either.
+    const strangers = await Promise.all(Array.from({ length: 300 }, () => connect()));
+    expect(strangers).toHaveLength(300);
+    const events = await watch();
+    expect(events[0]).toEqual({ type: "ready" });
+  });
+
+  it("tells of what a device said, once", async () => {
+    const events = await watch();
+    const device = await ScriptedDevice.enrol(controlPlane, "Talkative");
+    await device.connect();
+    const said = {
+      schemaVersion: 1,
+      deviceId: device.id,
+      at: 7,
+      type: "log",
+      sequence: 1,
+      level: "error",
+      message: "it broke",
+    };
+    await device.publish("events", said);
+    await device.publish("events", said);
+    const told = await seen(events, "device_event", (event) => event.deviceId === device.id);
+    expect(told.event).toMatchObject({ at: 7, level: "error", code: null, message: "it broke", sequence: 1 });
+    await device.publish("events", { ...said, sequence: 2 });
+    await seen(events, "device_event", ({ event }) => event.sequence === 2);
+    expect(events.filter((event) => event.type === "device_event" && event.event.sequence === 1)).toHaveLength(1);
+    await device.disconnect();
+  });
+
   it("hangs up on the page of another site", async () => {
     const [code, reason] = await once(await connect({ origin: "https://example.org" }), "close");
     expect([code, reason.toString()]).toEqual([1008, "another site's page may not connect"]);

@@ -53,7 +53,7 @@ export class ScriptedDevice {
     this.#session = undefined;
   }
 
-  publish(kind: "reported" | "telemetry", message: unknown): Promise<unknown> {
+  publish(kind: "reported" | "telemetry" | "events", message: unknown): Promise<unknown> {
     if (this.#session === undefined) throw new Error("not connected");
     return this.#session.publishAsync(topicOf(this.id, kind), JSON.stringify(message), { qos: 1 });
   }

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type RunningControlPlane, startControlPlane } from "../support/control-plane.js";
 import { rest } from "../support/enrolled-device.js";
 import { telemetryWindow } from "../support/messages.js";
+import { waitFor } from "../support/wait-for.js";
 import { ScriptedDevice } from "./scripted-device.js";
 
 /** A window of ten seconds in which latencies lay around a value, ms. */
@@ -56,6 +57,38 @@ describe("telemetry", () => {
     const { body } = await rest<DeviceSummary>(controlPlane, "GET", `/api/v1/devices/${device.id}`);
     expect(body.latest).toMatchObject({ at: 60_000, requestsPerSecond: 10.1, temperatureCelsius: 55 });
     await device.disconnect();
+  });
+
+  it("shows the newest window after the device's clock was set right", async () => {
+    const device = await ScriptedDevice.enrol(controlPlane);
+    await device.connect();
+    const at = (sequence: number, endedAt: number) => ({ ...windowOf(device, sequence, 10), startedAt: endedAt, endedAt });
+    await device.publish("telemetry", at(1, Date.parse("2100-01-01")));
+    for (const sequence of [2, 3]) await device.publish("telemetry", at(sequence, Date.parse("2026-01-01") + sequence));
+    // The summary is written behind.
+    const shows = (at: number) =>
+      waitFor(`a summary of ${at}`, async () => {
+        const { body } = await rest<DeviceSummary>(controlPlane, "GET", `/api/v1/devices/${device.id}`);
+        return body.latest?.at === at;
+      });
+    await shows(Date.parse("2026-01-01") + 3);
+    // The device lost its state and counts from the start.
+    await device.publish("telemetry", windowOf(device, 0, 10, "s2"));
+    await shows(10_000);
+    await device.disconnect();
+  });
+
+  it("of a device that was removed is gone, and no other's", async () => {
+    const [gone, stays] = [await ScriptedDevice.enrol(controlPlane), await ScriptedDevice.enrol(controlPlane)];
+    for (const device of [gone, stays]) {
+      await device.connect();
+      const sequences = Array.from({ length: 150 }, (_, sequence) => sequence);
+      await Promise.all(sequences.map((sequence) => device.publish("telemetry", windowOf(device, sequence, 1))));
+    }
+    await gone.disconnect();
+    expect((await rest(controlPlane, "DELETE", `/api/v1/devices/${gone.id}`)).status).toBe(204);
+    expect((await ask(stays)).points).toHaveLength(150);
+    await stays.disconnect();
   });
 
   it("can be asked for a range and for the newest few", async () => {

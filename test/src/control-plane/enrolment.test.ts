@@ -65,6 +65,14 @@ describe("enrolment", () => {
     expect(body.error.details?.problems).toEqual([expect.stringContaining("secret: expected 32 bytes as base64url")]);
   });
 
+  it("a name that no database can hold is refused before the token is spent", async () => {
+    const token = await makeToken(controlPlane);
+    const secret = makeSecret();
+    const refused = await enrolWith(token, secret, "gate\u0000seven");
+    expect([refused.status, refused.body.error.code]).toEqual([400, "SRT_INVALID_REQUEST"]);
+    expect((await enrolWith(token, secret, "gate seven")).status).toBe(200);
+  });
+
   it("only the operator makes tokens, and a device's credential is not the operator's", async () => {
     const device = await enrol(controlPlane);
     for (const authorization of [null, "Bearer wrong", `Bearer ${device.deviceId}.${device.secret}`]) {

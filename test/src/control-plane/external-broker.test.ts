@@ -3,7 +3,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { DeviceDetail } from "@sartor/shared/protocol";
+import { DatabaseSync } from "node:sqlite";
+import type { DeviceDetail, ErrorReply } from "@sartor/shared/protocol";
 import { topicOf } from "@sartor/shared/protocol";
 import { Aedes } from "aedes";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -13,11 +14,22 @@ import { inventory, presence, reported } from "../support/messages.js";
 import { waitFor } from "../support/wait-for.js";
 
 /** A plain MQTT broker that somebody else runs: it checks one password and keeps sessions. */
-async function startBroker(port = 0): Promise<{ aedes: Aedes; server: Server; url: string; stop(): Promise<void> }> {
+async function startBroker(port = 0): Promise<{
+  aedes: Aedes;
+  server: Server;
+  url: string;
+  /** What of the control plane it takes without ever acknowledging it. */
+  swallow: (topic: string) => boolean;
+  stop(): Promise<void>;
+}> {
+  const behaviour = { swallow: (_topic: string) => false };
   const aedes = await Aedes.createBroker({
     concurrency: 0,
     authenticate: (client, username, password, done) => {
       done(null, client.id !== "sartor-control-plane" || (username === "cp" && password?.toString() === "cp secret"));
+    },
+    authorizePublish: (client, packet, done) => {
+      if (client?.id !== "sartor-control-plane" || !behaviour.swallow(packet.topic)) done(null);
     },
   });
   const sockets = new Set<Socket>();
@@ -29,7 +41,7 @@ async function startBroker(port = 0): Promise<{ aedes: Aedes; server: Server; ur
   await once(server, "listening");
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("no port");
-  return {
+  return Object.assign(behaviour, {
     aedes,
     server,
     url: `mqtt://127.0.0.1:${address.port}`,
@@ -38,7 +50,7 @@ async function startBroker(port = 0): Promise<{ aedes: Aedes; server: Server; ur
       for (const socket of sockets) socket.destroy();
       server.close();
     },
-  };
+  });
 }
 
 describe("with an external broker", () => {
@@ -161,6 +173,75 @@ describe("with an external broker", () => {
         return (await detailOf(controlPlane, device.deviceId)).board === "back";
       });
       await session.endAsync();
+    } finally {
+      await controlPlane.stop();
+    }
+  });
+
+  it("takes a message again that could not be stored, without being started anew", async () => {
+    const controlPlane = await start({ process: true });
+    // Somebody holds the database longer than a writer waits for it.
+    const database = new DatabaseSync(join(stateDir, "control-plane.sqlite"));
+    try {
+      const device = await enrol(controlPlane);
+      const session = await connectDevice(device);
+      database.exec("begin immediate");
+      await session.publishAsync(topicOf(device.deviceId, "inventory"), JSON.stringify(inventory("late")), { qos: 1 });
+      await waitFor("the message to fail", async () => {
+        const metrics = await (await fetch(`${controlPlane.httpUrl}/metrics`)).text();
+        return /sartor_mqtt_messages_total\{kind="inventory",outcome="failed"\} [1-9]/.test(metrics);
+      });
+      database.exec("rollback");
+      await waitFor("its inventory", async () => (await detailOf(controlPlane, device.deviceId)).board === "late");
+      await session.endAsync();
+    } finally {
+      database.close();
+      await controlPlane.stop();
+    }
+  });
+
+  it("that does not answer any more, says so in time, and stops in order while it waits", async () => {
+    const controlPlane = await start({ process: true });
+    let stopped: Promise<void> | undefined;
+    try {
+      const [refused, waiting] = [await enrol(controlPlane), await enrol(controlPlane)];
+      const deletion = (deviceId: string) => rest<ErrorReply>(controlPlane, "DELETE", `/api/v1/devices/${deviceId}`);
+      const swallowed: string[] = [];
+      broker.swallow = (topic) => {
+        swallowed.push(topic);
+        return true;
+      };
+      const { status, body } = await deletion(refused.deviceId);
+      expect([status, body.error.code]).toEqual([503, "SRT_BROKER_UNREACHABLE"]);
+      expect(body.error.message).toContain(topicOf(refused.deviceId, "desired"));
+
+      await waitFor("the next connection", async () => {
+        return (await rest(controlPlane, "GET", "/api/v1/health/ready")).status === 200;
+      });
+      const unanswered = deletion(waiting.deviceId).catch(() => undefined);
+      await waitFor("a message that waits", () => swallowed.length > 1);
+      stopped = controlPlane.stop();
+      await stopped;
+      await unanswered;
+    } finally {
+      await (stopped ?? controlPlane.stop());
+    }
+  });
+
+  it("that was away gets the newest of what it missed", async () => {
+    const controlPlane = await start();
+    try {
+      const device = await enrol(controlPlane);
+      const port = Number(new URL(broker.url).port);
+      await broker.stop();
+      await waitFor("not ready", async () => (await rest(controlPlane, "GET", "/api/v1/health/ready")).status === 503);
+      expect((await rest(controlPlane, "DELETE", `/api/v1/devices/${device.deviceId}`)).status).toBe(204);
+      broker = await startBroker(port);
+      const heard: string[] = [];
+      broker.aedes.on("publish", (packet, client) => {
+        if (client?.id === "sartor-control-plane") heard.push(packet.topic);
+      });
+      await waitFor("the removal of its desired state", () => heard.includes(topicOf(device.deviceId, "desired")));
     } finally {
       await controlPlane.stop();
     }

@@ -1,10 +1,32 @@
+import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type ErrorReply, type SystemView, systemViewSchema } from "@sartor/shared/protocol";
+import { type ErrorReply, errorReplySchema, type SystemView, systemViewSchema } from "@sartor/shared/protocol";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type RunningControlPlane, startControlPlane } from "../support/control-plane.js";
 import { rest } from "../support/enrolled-device.js";
+import { waitFor } from "../support/wait-for.js";
+
+/** Sends raw bytes and reads until the server hangs up or has answered with a body. */
+async function raw(url: string, bytes: string): Promise<string> {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  let text = "";
+  const answered = new Promise<void>((resolve) => {
+    socket.on("data", (chunk) => {
+      text += chunk.toString();
+      if (/\r\n\r\n.*\}$/s.test(text)) resolve();
+    });
+    socket.on("error", () => resolve());
+    socket.on("close", () => resolve());
+  });
+  socket.write(bytes);
+  await answered;
+  socket.destroy();
+  return text;
+}
 
 interface OpenApi {
   readonly openapi: string;
@@ -47,6 +69,64 @@ describe("the REST interface", () => {
     for (const method of ["GET", "POST", "DELETE"]) {
       const { status, body } = await rest<ErrorReply>(controlPlane, method, "/api/v1/nothing");
       expect([status, body.error.code]).toEqual([404, "SRT_NOT_FOUND"]);
+    }
+  });
+
+  it("answers for a method that an address does not take with 405, a code and the methods that it does", async () => {
+    for (const [method, path, allow] of [
+      ["PUT", "/api/v1/devices", "GET, HEAD"],
+      ["DELETE", "/api/v1/enrolments", "POST"],
+      ["GET", "/api/v1/enrolments", "POST"],
+      ["POST", "/api/v1/devices/some-device", "DELETE, GET, HEAD, PATCH"],
+    ] as const) {
+      const { status, headers, body } = await rest<ErrorReply>(controlPlane, method, path);
+      expect([path, status, body.error.code]).toEqual([path, 405, "SRT_METHOD_NOT_ALLOWED"]);
+      expect(headers.get("allow")).toBe(allow);
+    }
+  });
+
+  it.each<[string, string, number, string]>([
+    ["an address that cannot be decoded", "GET /%ZZ HTTP/1.1\r\nhost: x\r\n\r\n", 400, "SRT_INVALID_REQUEST"],
+    [
+      "an id of a thousand characters",
+      `GET /api/v1/devices/${"x".repeat(1_000)} HTTP/1.1\r\nhost: x\r\n\r\n`,
+      414,
+      "SRT_ADDRESS_TOO_LONG",
+    ],
+    [
+      "a removal of an id of a thousand characters",
+      `DELETE /api/v1/devices/${"x".repeat(1_000)} HTTP/1.1\r\nhost: x\r\n\r\n`,
+      414,
+      "SRT_ADDRESS_TOO_LONG",
+    ],
+    [
+      "headers of 100 kB",
+      `GET / HTTP/1.1\r\nhost: x\r\nx-long: ${"x".repeat(100_000)}\r\n\r\n`,
+      431,
+      "SRT_HEADERS_TOO_LARGE",
+    ],
+    ["what is not HTTP", "HELLO\r\n\r\n", 400, "SRT_INVALID_REQUEST"],
+  ])("answers %s in the same form as every other error", async (_what, bytes, status, code) => {
+    const answer = await raw(controlPlane.httpUrl, bytes);
+    expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    const { error } = errorReplySchema.parse(JSON.parse(answer.slice(answer.indexOf("\r\n\r\n"))));
+    expect(error).toMatchObject({ code, correlationId: expect.stringMatching(/^[0-9a-f-]{36}$/) });
+    expect(answer.toLowerCase()).toContain(`x-correlation-id: ${error.correlationId}`);
+  });
+
+  it("takes no more connections than it is told to", async () => {
+    const small = await startControlPlane({ env: { SARTOR_HTTP_MAX_CONNECTIONS: "2" } });
+    const { hostname, port } = new URL(small.httpUrl);
+    const blockers = [connect(Number(port), hostname), connect(Number(port), hostname)];
+    try {
+      await Promise.all(blockers.map((socket) => once(socket, "connect")));
+      // Accepted by the system, hung up on by the server: nothing of the request is answered.
+      expect(await raw(small.httpUrl, "GET /api/v1/health/live HTTP/1.1\r\nhost: x\r\n\r\n")).toBe("");
+      for (const socket of blockers) socket.destroy();
+      await waitFor("a free place", async () => (await fetch(`${small.httpUrl}/api/v1/health/live`)).ok);
+    } finally {
+      for (const socket of blockers) socket.destroy();
+      await small.stop();
     }
   });
 
@@ -125,6 +205,22 @@ describe("the REST interface", () => {
     const references = JSON.stringify(document).matchAll(/"#\/components\/schemas\/([^"]+)"/g);
     for (const [, name] of references)
       expect(document.components.schemas, `schema ${name}`).toHaveProperty([String(name)]);
+  });
+
+  it("says in OpenAPI which routes need no credential, and which need the operator's", async () => {
+    const document = (await (await fetch(`${controlPlane.httpUrl}/api/openapi.json`)).json()) as OpenApi & {
+      security: unknown;
+    };
+    const securityOf = (method: string, path: string) =>
+      (document.paths[path]?.[method] as { security?: unknown } | undefined)?.security ?? document.security;
+    for (const [method, path] of [
+      ["get", "/api/v1/health/live"],
+      ["get", "/api/v1/health/ready"],
+      ["post", "/api/v1/enrolments"],
+    ] as const)
+      expect([path, securityOf(method, path)]).toEqual([path, []]);
+    expect(securityOf("post", "/api/v1/enrolment-tokens")).toEqual([{ operator: [] }]);
+    expect(securityOf("get", "/api/v1/chunks/{digest}")).toEqual([{ device: [] }]);
   });
 
   it("counts for Prometheus", async () => {

@@ -2,10 +2,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type DeviceDetail, type DeviceSummary, type Page, topicOf } from "@sartor/shared/protocol";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { type RunningControlPlane, startControlPlane } from "../support/control-plane.js";
 import { connectDevice, type EnrolledDevice, enrol, rest } from "../support/enrolled-device.js";
-import { inventory, reported } from "../support/messages.js";
+import { inventory, reported, telemetryWindow } from "../support/messages.js";
 import { waitFor } from "../support/wait-for.js";
 
 const detailOf = async (controlPlane: RunningControlPlane, deviceId: string) =>
@@ -73,6 +73,37 @@ describe("what devices send", () => {
     expect(detail.invalidMessages).toEqual({ inventory: 3, reported: 2, events: 1 });
     expect(detail).toMatchObject({ board: "newer agent", reported: null });
     await session.endAsync();
+  });
+
+  it("cannot write lines of its own into the log, however it is wrong", async () => {
+    const lines: string[] = [];
+    const heard = vi.spyOn(process.stdout, "write").mockImplementation((text) => lines.push(String(text)) > 0);
+    const noisy = await startControlPlane({ env: { SARTOR_LOG_LEVEL: "warn" } });
+    try {
+      const attacker = await enrol(noisy);
+      const session = await connectDevice(attacker);
+      const key = `x\nWARN [Forged] all is well\u001b[2J${"y".repeat(100_000)}`;
+      const window = { ...telemetryWindow(attacker.deviceId, 1), inference: { count: 0, errors: { [key]: "no" } } };
+      await session.publishAsync(topicOf(attacker.deviceId, "telemetry"), JSON.stringify(window), { qos: 1 });
+      await session.endAsync();
+    } finally {
+      heard.mockRestore();
+      await noisy.stop();
+    }
+    const [line = "", ...more] = lines
+      .join("")
+      .split("\n")
+      .filter((text) => text.includes("Dropped a message"));
+    expect(more).toEqual([]);
+    expect(line).toContain("all is well");
+    expect(line.length).toBeLessThan(2_000);
+    expect(
+      lines
+        .join("")
+        .split("\n")
+        .filter((text) => text.startsWith("WARN")),
+    ).toEqual([]);
+    expect(lines.join("")).not.toContain("\u001b[2J");
   });
 
   it("lists devices in pages and by filter", async () => {

@@ -1,5 +1,5 @@
-import { EditableGraph, intOf, intsOf, makeTensor, ELEMENT } from "@sartor/onnx";
 import { create, toBinary } from "@bufbuild/protobuf";
+import { EditableGraph, ELEMENT, intOf, intsOf, makeTensor } from "@sartor/onnx";
 import * as onnx from "onnx-buf";
 import { seededRandom } from "../support/tiny-model.js";
 
@@ -15,17 +15,7 @@ class NetworkBuilder {
     seed: number,
   ) {
     this.#random = seededRandom(seed);
-    const empty = create(onnx.ModelProtoSchema, {
-      irVersion: 8n,
-      producerName: "sartor-test",
-      opsetImport: [create(onnx.OperatorSetIdProtoSchema, { domain: "", version: 17n })],
-      graph: create(onnx.GraphProtoSchema, {
-        name: "network",
-        input: [valueInfo("image", ["batch", 3, side, side])],
-        output: [valueInfo("logits", ["batch", classes])],
-      }),
-    });
-    this.#graph = EditableGraph.decode(toBinary(onnx.ModelProtoSchema, empty));
+    this.#graph = emptyGraph(["batch", 3, side, side], ["batch", classes]);
   }
 
   /** A number from a normal distribution (Box and Muller). */
@@ -62,12 +52,16 @@ class NetworkBuilder {
     const name = `conv${this.#count}`;
     const weight = this.#weights(`${name}.weight`, [to, from / group, kernel, kernel], gain * Math.sqrt(2 / fanIn));
     const pad = Math.floor(kernel / 2);
-    return this.node("Conv", [input, weight, this.#bias(`${name}.bias`, to, 0.1)], [
-      intsOf("kernel_shape", [kernel, kernel]),
-      intsOf("strides", [stride, stride]),
-      intsOf("pads", [pad, pad, pad, pad]),
-      intOf("group", group),
-    ]);
+    return this.node(
+      "Conv",
+      [input, weight, this.#bias(`${name}.bias`, to, 0.1)],
+      [
+        intsOf("kernel_shape", [kernel, kernel]),
+        intsOf("strides", [stride, stride]),
+        intsOf("pads", [pad, pad, pad, pad]),
+        intOf("group", group),
+      ],
+    );
   }
 
   relu(input: string): string {
@@ -75,7 +69,10 @@ class NetworkBuilder {
   }
 
   relu6(input: string): string {
-    for (const [name, value] of [["zero", 0], ["six", 6]] as const) {
+    for (const [name, value] of [
+      ["zero", 0],
+      ["six", 6],
+    ] as const) {
       if (this.#graph.initializer(name) === undefined) {
         this.#graph.addInitializer(makeTensor(name, ELEMENT.float, [], Float32Array.of(value)));
       }
@@ -97,6 +94,21 @@ class NetworkBuilder {
   }
 }
 
+/** A graph with an input `image` and an output `logits`, and nothing in between yet. */
+export function emptyGraph(input: (number | string)[], output: (number | string)[], opset = 17): EditableGraph {
+  const empty = create(onnx.ModelProtoSchema, {
+    irVersion: 8n,
+    producerName: "sartor-test",
+    opsetImport: [create(onnx.OperatorSetIdProtoSchema, { domain: "", version: BigInt(opset) })],
+    graph: create(onnx.GraphProtoSchema, {
+      name: "network",
+      input: [valueInfo("image", input)],
+      output: [valueInfo("logits", output)],
+    }),
+  });
+  return EditableGraph.decode(toBinary(onnx.ModelProtoSchema, empty));
+}
+
 function valueInfo(name: string, dims: (number | string)[]) {
   const dim = dims.map((size) =>
     create(onnx.TensorShapeProto_DimensionSchema, {
@@ -113,7 +125,11 @@ function valueInfo(name: string, dims: (number | string)[]) {
 export function buildResNet18(side = 224, width = 64, classes = 1000, seed = 18): Uint8Array {
   const network = new NetworkBuilder(side, classes, seed);
   let at = network.relu(network.conv("image", 3, width, 7, 2));
-  at = network.node("MaxPool", [at], [intsOf("kernel_shape", [3, 3]), intsOf("strides", [2, 2]), intsOf("pads", [1, 1, 1, 1])]);
+  at = network.node(
+    "MaxPool",
+    [at],
+    [intsOf("kernel_shape", [3, 3]), intsOf("strides", [2, 2]), intsOf("pads", [1, 1, 1, 1])],
+  );
   let channels = width;
   for (let stage = 0; stage < 4; stage++) {
     const wider = width * 2 ** stage;

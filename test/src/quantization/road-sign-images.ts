@@ -19,7 +19,9 @@ export function hasGtsrb(): boolean {
 
 /** `count` images of a set, spread evenly over it, pre-processed as the shipped manifest says. */
 export function roadSignImages(set: "train" | "test-even", count: number): RoadSignImages {
-  const rows = readFileSync(join(TEST_EVEN_FOLDER, `${set}.csv`), "utf8").trim().split("\n");
+  const rows = readFileSync(join(TEST_EVEN_FOLDER, `${set}.csv`), "utf8")
+    .trim()
+    .split("\n");
   const column = rows[0]?.split(",").indexOf("class_id") ?? -1;
   const classes = rows.slice(1).map((row) => Number(row.split(",")[column]));
   const writer = createImageTensorWriter(roadSignModel().manifest.preprocessing);

@@ -84,14 +84,15 @@ async function startProcess(
     env: { PATH: process.env.PATH, ...env },
     stdio: ["ignore", "pipe", "inherit", "ipc"],
   });
-  const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
   const ready = await waitUntilReady(child);
   return {
     ...ready,
     stateDir,
     stop: async () => {
       child.kill("SIGTERM");
-      await ended;
+      const code = await ended;
+      if (code !== 0) throw new Error(`the control plane ended with ${code} and not in order`);
       await removeState();
     },
     kill: async () => {

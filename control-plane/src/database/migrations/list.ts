@@ -4,6 +4,7 @@ import { modelsMigration } from "./0010-models.js";
 import { bundlesMigration } from "./0020-bundles.js";
 import { rolloutsMigration } from "./0030-rollouts.js";
 import { telemetryMigration } from "./0040-telemetry.js";
+import { deviceEventsMigration } from "./0050-device-events.js";
 
 /** All migrations; the name decides the order. */
 export const MIGRATIONS: readonly SchemaMigration[] = [
@@ -12,4 +13,5 @@ export const MIGRATIONS: readonly SchemaMigration[] = [
   bundlesMigration,
   rolloutsMigration,
   telemetryMigration,
+  deviceEventsMigration,
 ];

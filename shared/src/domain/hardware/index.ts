@@ -20,7 +20,8 @@ export {
   toEmulatedInventory,
 } from "./firmware-profile.js";
 export { DISK_AVAILABLE_TOLERANCE, inventoryChanged, inventoryChanges } from "./inventory-changed.js";
-export { type LintedProfile, type LintInput, type LintProblem, lintProfiles } from "./lint-profiles.js";
+export { type LintProblem, lintProfiles } from "./lint-profiles.js";
+export type { LintedProfile, LintInput } from "./lint-rules.js";
 export {
   type MatchableInventory,
   type MatchableProfile,

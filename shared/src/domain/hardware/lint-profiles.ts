@@ -1,5 +1,4 @@
-import type { FirmwareProfile, ProfileTemplate, ResolvedProfile } from "./firmware-profile.js";
-import { FILE_RULES, PROFILE_RULES } from "./lint-rules.js";
+import { FILE_RULES, type LintInput, PROFILE_RULES } from "./lint-rules.js";
 
 /** One thing that is wrong with a profile or a template. */
 export interface LintProblem {
@@ -9,17 +8,6 @@ export interface LintProblem {
   readonly rule: string;
   /** What is wrong, for the person who wrote the file. */
   readonly text: string;
-}
-
-/** A profile as it was written, and with what its templates give it. */
-export interface LintedProfile {
-  readonly file: FirmwareProfile;
-  readonly resolved: ResolvedProfile;
-}
-
-export interface LintInput {
-  readonly profiles: readonly LintedProfile[];
-  readonly templates: ReadonlyMap<string, ProfileTemplate>;
 }
 
 /** Finds everything that the schema cannot: profiles that shadow each other, facts without a source, facts said twice. */

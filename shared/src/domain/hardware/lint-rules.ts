@@ -1,9 +1,19 @@
 import { VARIANT_KINDS } from "../../protocol/index.js";
 import type { FirmwareProfile, ProfileTemplate, ResolvedProfile } from "./firmware-profile.js";
-import type { LintedProfile, LintInput } from "./lint-profiles.js";
 import { matchAccelerators, matchProfile, profileFits } from "./match-profile.js";
 import { entryKey, inheritedFacts } from "./resolve-profile.js";
 import { ADAPTERS } from "./runtime-adapters.js";
+
+/** A profile as it was written, and with what its templates give it. */
+export interface LintedProfile {
+  readonly file: FirmwareProfile;
+  readonly resolved: ResolvedProfile;
+}
+
+export interface LintInput {
+  readonly profiles: readonly LintedProfile[];
+  readonly templates: ReadonlyMap<string, ProfileTemplate>;
+}
 
 type ProfileRule = (profile: LintedProfile, input: LintInput) => string[];
 type FileRule = (file: FirmwareProfile | ProfileTemplate, input: LintInput) => string[];

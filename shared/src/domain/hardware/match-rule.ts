@@ -30,7 +30,7 @@ export type MatchRule = z.infer<typeof matchRuleSchema>;
 /** Which devices a profile is about. */
 export const profileMatchSchema = z
   .object({
-    /** The higher wins when several profiles match: 0 safe, 10 to 19 an instruction set, 50 a chip, 60 a card, 100 a module or board. */
+    /** The higher wins when several profiles match: 0 safe, 10 to 19 an instruction set, 50 a chip, 60 to 69 a card by its age, 100 a module or board. */
     priority: z.number().int().min(0).max(100),
     /** Every rule must hold. */
     all: z.array(matchRuleSchema).min(1).max(16),

@@ -1,0 +1,169 @@
+import type { ReportedState } from "@sartor/shared/protocol";
+import {
+  type CompiledQuery,
+  type DatabaseConnection,
+  DummyDriver,
+  Kysely,
+  PostgresAdapter,
+  PostgresIntrospector,
+  PostgresQueryCompiler,
+  type Transaction,
+} from "kysely";
+import { describe, expect, it } from "vitest";
+import { type ChangedDeployment, DeploymentsRepository } from "./deployments.repository.js";
+import { DesiredStatesRepository } from "./desired-states.repository.js";
+import type { DeviceDeploymentTable, RolloutTables } from "./rollouts.tables.js";
+
+const row = (id: string, changes: Partial<DeviceDeploymentTable> = {}): DeviceDeploymentTable => ({
+  deployment_id: id,
+  rollout_id: "r1",
+  device_id: `device-${id}`,
+  wave: 1,
+  bundle_id: "b",
+  status: "in_progress",
+  step: "downloading",
+  progress: null,
+  error: null,
+  report_sequence: 1,
+  report_boot_id: "boot",
+  queued_at: 0,
+  updated_at: 0,
+  deadline_at: 0,
+  ...changes,
+});
+
+/** A PostgreSQL that answers each select of deployments with given rows and notes what it is told; it may refuse a number of times. */
+class ToldDatabase extends DummyDriver {
+  readonly dialect = "postgres";
+  readonly told: { sql: string; values: readonly unknown[] }[] = [];
+  readonly #kysely: Kysely<RolloutTables>;
+
+  constructor(
+    private readonly rows: readonly DeviceDeploymentTable[],
+    private refusals = 0,
+  ) {
+    super();
+    this.#kysely = new Kysely<RolloutTables>({
+      dialect: {
+        createAdapter: () => new PostgresAdapter(),
+        createDriver: () => this,
+        createIntrospector: (db) => new PostgresIntrospector(db),
+        createQueryCompiler: () => new PostgresQueryCompiler(),
+      },
+    });
+  }
+
+  override async acquireConnection(): Promise<DatabaseConnection> {
+    const executeQuery = async ({ sql, parameters }: CompiledQuery) => {
+      this.told.push({ sql, values: parameters });
+      if (sql.startsWith("update") && this.refusals-- > 0)
+        throw Object.assign(new Error("deadlock"), { code: "40P01" });
+      return { rows: sql.startsWith('select * from "device_deployment"') ? this.rows : [] } as never;
+    };
+    return { executeQuery, streamQuery: () => Promise.reject(new Error("unused")) as never };
+  }
+
+  tables() {
+    return this.#kysely;
+  }
+
+  transaction<R>(work: (db: Transaction<RolloutTables>) => Promise<R>): Promise<R> {
+    return this.#kysely.transaction().execute(work);
+  }
+
+  /** Statements on a table, in their order. */
+  on(table: string): string[] {
+    return this.told.map(({ sql }) => sql).filter((sql) => sql.includes(`"${table}"`));
+  }
+
+  marked(): unknown[] {
+    return this.told
+      .filter(({ sql }) => sql.startsWith('insert into "device_to_plan"'))
+      .flatMap(({ values }) => values);
+  }
+}
+
+const report = (row: DeviceDeploymentTable, sequence: number, status: "failed" | "in_progress") =>
+  ({
+    deviceId: row.device_id,
+    sequence,
+    agent: { bootId: "boot" },
+    slots: { active: null },
+    serving: { state: "none" },
+    deployment: { deploymentId: row.deployment_id, bundleId: "b", status, step: "probing" },
+  }) as unknown as ReportedState;
+
+const [one, two, three] = [row("1"), row("2"), row("3")];
+const wave = { rolloutId: "r2", wave: 1, bundleId: "b", now: 1, deadlineAt: 2, newId: () => "new" };
+
+/** What each kind of transaction tells PostgreSQL. */
+const TRANSACTIONS: [string, (repository: DeploymentsRepository, database: ToldDatabase) => Promise<unknown>][] = [
+  ["the start of a wave", (repository) => repository.start(wave, ["device-3", "device-1", "device-2"])],
+  ["a deadline", (repository) => repository.applyToAll(["3", "1", "2"], { type: "deadline_passed" }, 1)],
+  [
+    "a batch of reports",
+    (repository, database) =>
+      database.transaction((db) =>
+        repository.applyReports(
+          db,
+          [report(three, 2, "failed"), report(one, 2, "failed"), report(two, 2, "failed")],
+          1,
+        ),
+      ),
+  ],
+];
+
+describe("transactions on deployments", () => {
+  it.each(TRANSACTIONS)(
+    "of %s lock what they change in one order, so that none waits in a circle",
+    async (_what, run) => {
+      const database = new ToldDatabase([one, two, three]);
+      await run(new DeploymentsRepository(database as never), database);
+      const selects = database.on("device_deployment").filter((sql) => sql.startsWith("select"));
+      expect(selects).toHaveLength(1);
+      expect(selects[0]).toMatch(/order by "deployment_id" for update$/);
+      // Marks come after every deployment, in their own order, and hold those that stand already.
+      expect(database.marked()).toEqual(["device-1", "device-2", "device-3"]);
+      const last = database.told.at(-1)?.sql;
+      expect(last).toMatch(/^insert into "device_to_plan" .* on conflict \("device_id"\) do update set/);
+    },
+  );
+
+  it("that PostgreSQL ends for another's sake are run again", async () => {
+    const database = new ToldDatabase([one], 2);
+    const repository = new DeploymentsRepository(database as never);
+    const changed = await repository.applyToAll(["1"], { type: "deadline_passed" }, 1);
+    expect(changed).toMatchObject([{ deploymentId: "1", status: "timed_out" }]);
+  });
+
+  it("that go on being ended fail in the end", async () => {
+    const always = new DeploymentsRepository(new ToldDatabase([one], 1_000) as never);
+    await expect(always.applyToAll(["1"], { type: "deadline_passed" }, 1)).rejects.toThrow("deadlock");
+  });
+
+  it("apply two reports of one deployment to each other's outcome, and number the changes in their order", async () => {
+    const database = new ToldDatabase([one, two]);
+    const repository = new DeploymentsRepository(database as never);
+    const reports = [report(one, 2, "in_progress"), report(two, 2, "in_progress"), report(one, 3, "failed")];
+    const changed = await database.transaction((db) =>
+      repository.applyReports(db, [...reports, report(one, 4, "in_progress")], 1),
+    );
+    expect(changed.map((each) => each?.status)).toEqual(["in_progress", "in_progress", "failed", undefined]);
+    const revisions = changed.filter((each): each is ChangedDeployment => each !== undefined).map((c) => c.revision);
+    expect(revisions).toEqual([...revisions].sort((a, b) => a - b));
+    expect(new Set(revisions).size).toBe(3);
+  });
+
+  it("take the marks of devices to plan away before they look at their deployments, so that no change is missed", async () => {
+    const database = new ToldDatabase([]);
+    await new DesiredStatesRepository(database as never).plan(["device-2", "device-1"], {
+      now: 1,
+      windowSeconds: 10,
+      bundleOf: () => undefined,
+    });
+    const order = database.told.map(({ sql }) => /"(device_to_plan|device_deployment|desired_state)"/.exec(sql)?.[1]);
+    expect(order.indexOf("device_deployment")).toBeGreaterThan(order.lastIndexOf("device_to_plan"));
+    expect(database.on("device_to_plan")[0]).toMatch(/order by device_id collate "C" for update$/);
+    expect(database.on("device_to_plan")[1]).toMatch(/^delete/);
+  });
+});

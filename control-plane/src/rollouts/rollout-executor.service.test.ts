@@ -1,0 +1,162 @@
+import type { DesiredState } from "@sartor/shared/protocol";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { EventBus } from "../events/index.js";
+import { DesiredPublisher } from "./desired-publisher.service.js";
+import { RolloutExecutor } from "./rollout-executor.service.js";
+
+const desired = (deviceId: string, generation = 1) =>
+  ({ deviceId, generation, deployment: null, telemetry: { windowSeconds: 10 } }) as unknown as DesiredState;
+
+/** Desired states in memory; planning a device makes its next generation. */
+class MemoryStates {
+  readonly marks = new Set<string>();
+  readonly states = new Map<string, { desired: DesiredState; published: boolean }>();
+  noteToPlan = async (ids: readonly string[]) => ids.forEach((id) => void this.marks.add(id));
+  findToPlan = async () => [...this.marks];
+  bundlesFollowed = async () => [];
+  plan = async (ids: readonly string[]) => {
+    for (const id of ids) {
+      this.marks.delete(id);
+      const generation = (this.states.get(id)?.desired.generation ?? 0) + 1;
+      this.states.set(id, { desired: desired(id, generation), published: false });
+    }
+  };
+  page = async () => [];
+  find = async (id: string) => this.states.get(id)?.desired;
+  unpublished = async (limit: number, but: readonly string[]) =>
+    [...this.states.values()]
+      .filter((state) => !state.published && !but.includes(state.desired.deviceId))
+      .map((state) => state.desired)
+      .slice(0, limit);
+  markPublished = async (published: readonly DesiredState[]) => {
+    for (const { deviceId, generation } of published) {
+      const state = this.states.get(deviceId);
+      if (state?.desired.generation === generation) state.published = true;
+    }
+  };
+  forget = async (id: string) => {
+    this.marks.delete(id);
+    this.states.delete(id);
+  };
+}
+
+/** A broker whose answers to some devices wait until they are let go. */
+class SlowBroker {
+  readonly retained = new Map<string, DesiredState>();
+  readonly log: string[] = [];
+  readonly held = new Map<string, PromiseWithResolvers<void>>();
+  hold(deviceId: string): void {
+    this.held.set(deviceId, Promise.withResolvers());
+  }
+  publishDesired = async (deviceId: string, state: DesiredState) => {
+    this.log.push(`publish ${deviceId}`);
+    await this.held.get(deviceId)?.promise;
+    this.retained.set(deviceId, state);
+  };
+  forget = async (deviceId: string) => {
+    this.log.push(`clear ${deviceId}`);
+    this.retained.delete(deviceId);
+  };
+}
+
+function start() {
+  const states = new MemoryStates();
+  const broker = new SlowBroker();
+  const events = new EventBus();
+  const overdue: string[] = [];
+  const ended: string[] = [];
+  const clock = { now: () => 0 };
+  const devices = { enrolledIds: async () => [], setDesiredGeneration: async () => {} };
+  const settings = { telemetryWindowSeconds: 10 };
+  const publisher = new DesiredPublisher(
+    states as never,
+    {} as never,
+    devices as never,
+    broker as never,
+    settings as never,
+    clock as never,
+    events,
+  );
+  const deployments = {
+    findOverdue: async () => [...overdue],
+    findLive: async () => [],
+    applyToAll: async (ids: readonly string[]) => {
+      ended.push(...ids);
+      overdue.length = 0;
+      return [];
+    },
+  };
+  const executor = new RolloutExecutor(
+    { findRunning: async () => [] } as never,
+    deployments as never,
+    { announce: async () => {} } as never,
+    publisher,
+    {} as never,
+    events,
+    clock as never,
+    {} as never,
+  );
+  return { states, broker, events, overdue, ended, executor };
+}
+
+describe("the executor", () => {
+  let running: ReturnType<typeof start>;
+  afterEach(async () => {
+    for (const held of running.broker.held.values()) held.resolve();
+    await running.executor.onModuleDestroy();
+  });
+
+  it("keeps neither another device nor a deadline waiting for a broker that does not answer", async () => {
+    running = start();
+    const { broker, events, executor, overdue, ended, states } = running;
+    await executor.onApplicationBootstrap();
+    broker.hold("stuck");
+    await events.emitAndWait("device.enrolled", { deviceId: "stuck", name: "", emulated: false, at: 0 });
+    await vi.waitFor(() => expect(broker.log).toContain("publish stuck"));
+    overdue.push("late");
+    await events.emitAndWait("device.enrolled", { deviceId: "other", name: "", emulated: false, at: 0 });
+    await vi.waitFor(() => expect(states.states.get("other")?.published).toBe(true));
+    expect(ended).toEqual(["late"]);
+    expect(broker.log.filter((line) => line === "publish stuck")).toHaveLength(1);
+    expect(states.states.get("stuck")?.published).toBe(false);
+  });
+
+  it("never lets an older desired state of a device come after a newer one", async () => {
+    running = start();
+    const { broker, events, executor, states } = running;
+    await executor.onApplicationBootstrap();
+    broker.hold("slow");
+    await events.emitAndWait("device.enrolled", { deviceId: "slow", name: "", emulated: false, at: 0 });
+    await vi.waitFor(() => expect(broker.log).toEqual(["publish slow"]));
+    // It reconnects, and meanwhile it shall do something else.
+    const reminded = events.emitAndWait("device.connected", { deviceId: "slow", at: 0 });
+    await events.emitAndWait("device.enrolled", { deviceId: "slow", name: "", emulated: false, at: 0 });
+    await vi.waitFor(() => expect(states.states.get("slow")?.desired.generation).toBe(2));
+    broker.held.get("slow")?.resolve();
+    await reminded;
+    executor.kick();
+    await vi.waitFor(() => expect(states.states.get("slow")?.published).toBe(true));
+    expect(broker.retained.get("slow")?.generation).toBe(2);
+  });
+
+  it("leaves nothing of a removed device behind, in the database or on the broker, whatever is under way", async () => {
+    running = start();
+    const { broker, events, executor, states } = running;
+    await executor.onApplicationBootstrap();
+    broker.hold("gone");
+    await events.emitAndWait("device.enrolled", { deviceId: "gone", name: "", emulated: false, at: 0 });
+    await vi.waitFor(() => expect(broker.log).toEqual(["publish gone"]));
+    const removed = events.emitAndWait("device.deleted", { deviceId: "gone" });
+    await vi.waitFor(() => expect(states.states.has("gone")).toBe(false));
+    broker.held.get("gone")?.resolve();
+    await removed;
+    expect(broker.log.at(-1)).toBe("clear gone");
+    // A report that was on its way asks for a plan, and a late session for a reminder.
+    await states.noteToPlan(["gone"]);
+    await events.emitAndWait("device.connected", { deviceId: "gone", at: 0 });
+    await events.emitAndWait("device.enrolled", { deviceId: "next", name: "", emulated: false, at: 0 });
+    await vi.waitFor(() => expect(states.states.get("next")?.published).toBe(true));
+    expect(states.states.has("gone")).toBe(false);
+    expect([...broker.retained.keys()]).toEqual(["next"]);
+  });
+});

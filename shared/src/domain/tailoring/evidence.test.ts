@@ -1,0 +1,100 @@
+import { describe, expect, it } from "vitest";
+import type { TuningMeasurement } from "../../protocol/index.js";
+import type { DeviceCapabilities } from "../hardware/index.js";
+import { candidateKey, type EvidenceContext, gatherEvidence, HALF_LIFE_DAYS } from "./evidence.js";
+
+const DAY_MS = 86_400_000;
+const NOW = 1_700_000_000_000;
+const capabilities: DeviceCapabilities = {
+  deviceType: "box",
+  title: "Box",
+  generic: false,
+  emulated: false,
+  fastCores: 4,
+  fastCore: undefined,
+  clockMhz: undefined,
+  providers: [],
+  precisions: [],
+  powerModes: [],
+  maximumMilliwatts: undefined,
+  activePowerModeId: undefined,
+  traps: [],
+};
+const context: EvidenceContext = {
+  capabilities,
+  card: {
+    model: "net",
+    version: "1.0.0",
+    family: "convolution",
+    macs: 1_000,
+    activationBytes: 0,
+    variants: [{ name: "fp32", kind: "fp32", fileBytes: 1 }],
+  },
+  onnxRuntimeVersion: "1.30.0",
+  now: NOW,
+};
+let made = 0;
+const measured = (change: Partial<TuningMeasurement>): TuningMeasurement => {
+  made += 1;
+  return {
+    measurementId: String(made).padStart(26, "0"),
+    deviceId: `device-${made}`,
+    deviceType: "box",
+    emulated: false,
+    model: "net",
+    version: "1.0.0",
+    macs: 1_000,
+    variant: { name: "fp32", kind: "fp32" },
+    executionProvider: "cpu",
+    adapter: "onnxruntime-node",
+    intraOpThreads: 4,
+    sessionConfig: {},
+    onnxRuntimeVersion: "1.30.4",
+    runs: 200,
+    p50Ms: 1,
+    p95Ms: 2,
+    throttled: false,
+    providerVerified: true,
+    measuredAt: NOW,
+    ...change,
+  };
+};
+const evidence = (...measurements: TuningMeasurement[]) =>
+  gatherEvidence(measurements, context).get(candidateKey("fp32", "cpu", 4));
+
+describe("what devices of one type measured", () => {
+  it("is put together by the geometric mean, so that twice and half as fast cancel out", () => {
+    const together = evidence(measured({ p50Ms: 1 }), measured({ p50Ms: 4 }));
+    expect(together).toMatchObject({ devices: 2, weight: 2 });
+    expect(together?.p50Ms).toBeCloseTo(2, 9);
+    expect(together?.spread).toBeGreaterThan(2);
+    expect(evidence(measured({}), measured({}))?.spread).toBe(1.05);
+  });
+
+  it("counts half after the half-life, with half the runs, by another runtime or of another version of the same network", () => {
+    expect(evidence(measured({}))?.weight).toBe(1);
+    expect(evidence(measured({ measuredAt: NOW - HALF_LIFE_DAYS * DAY_MS }))?.weight).toBeCloseTo(0.5, 9);
+    expect(evidence(measured({ runs: 100 }))?.weight).toBe(0.5);
+    expect(evidence(measured({ onnxRuntimeVersion: "1.29.0" }))?.weight).toBe(0.5);
+    expect(evidence(measured({ version: "0.9.0" }))?.weight).toBe(0.5);
+    expect(evidence(measured({ version: "0.9.0", macs: 2_000 }))).toBeUndefined();
+  });
+
+  it("weighs the fresh more than the stale", () => {
+    const fresh = evidence(measured({ p50Ms: 1 }), measured({ p50Ms: 100, measuredAt: NOW - 360 * DAY_MS }));
+    expect(fresh?.p50Ms).toBeLessThan(2);
+  });
+
+  it("dated into the future by a device without a clock is taken as fresh", () => {
+    expect(evidence(measured({ measuredAt: NOW + 1000 * DAY_MS }))).toMatchObject({ weight: 1, newestAgeDays: 0 });
+  });
+
+  it("remembers the highest memory and the mean power of those that measured them", () => {
+    const together = evidence(
+      measured({ peakMemoryBytes: 10, powerMilliwatts: 1_000 }),
+      measured({ peakMemoryBytes: 30, powerMilliwatts: 3_000 }),
+      measured({}),
+    );
+    expect(together).toMatchObject({ memoryBytes: 30, powerMilliwatts: 2_000, devices: 3 });
+  });
+});

@@ -1,0 +1,12 @@
+export { HALF_LIFE_DAYS, MAXIMUM_AGE_DAYS, MINIMUM_RUNS, TRUSTED_WEIGHT } from "./evidence.js";
+export {
+  baselineAccuracy,
+  MODEL_FAMILIES,
+  type ModelCard,
+  type ModelFamily,
+  type ModelVariantCard,
+  modelCardSchema,
+  modelVariantCardSchema,
+} from "./model-card.js";
+export { planTailoring, type TailoringInput } from "./plan-tailoring.js";
+export { kindName, providerName } from "./wording.js";

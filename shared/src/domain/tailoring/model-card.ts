@@ -1,0 +1,50 @@
+import { z } from "zod";
+import {
+  countSchema,
+  modelNameSchema,
+  modelVersionSchema,
+  shortTextSchema,
+  variantKindSchema,
+} from "../../protocol/index.js";
+
+/** One variant of a model version, as planning sees it. The variant builder's own card holds more: per class, per layer. */
+export const modelVariantCardSchema = z.object({
+  /** Unique within the version, e.g. "int8-u8s8". */
+  name: shortTextSchema.min(1),
+  kind: variantKindSchema,
+  /** Size of the ONNX file, bytes. */
+  fileBytes: countSchema,
+  /** Share of the evaluation set that it gets right, 0 to 1; absent when it was not measured. */
+  accuracy: z.number().min(0).max(1).optional(),
+});
+export type ModelVariantCard = z.infer<typeof modelVariantCardSchema>;
+
+/**
+ * What a network is made of: it decides which kinds of variants make sense and how much int8 may win. "depthwise" is a
+ * convolutional network that spends most of its time in depthwise convolutions (MobileNet and its like).
+ */
+export const MODEL_FAMILIES = ["convolution", "depthwise", "transformer", "language_model", "other"] as const;
+export type ModelFamily = (typeof MODEL_FAMILIES)[number];
+
+/** A model version with all its variants. */
+export const modelCardSchema = z
+  .object({
+    model: modelNameSchema,
+    version: modelVersionSchema,
+    family: z.enum(MODEL_FAMILIES),
+    /** Multiply-accumulates of one inference of batch 1. */
+    macs: countSchema,
+    /** Memory of the largest set of activations that live at once, in fp32, bytes; 0 when unknown. */
+    activationBytes: countSchema.default(0),
+    variants: z.array(modelVariantCardSchema).min(1).max(64),
+  })
+  .refine(
+    (card) => new Set(card.variants.map((variant) => variant.name)).size === card.variants.length,
+    "a variant's name stands twice",
+  );
+export type ModelCard = z.infer<typeof modelCardSchema>;
+
+/** Accuracy of the fp32 variant, which the others are compared with; undefined when there is none or it was not measured. */
+export function baselineAccuracy(card: ModelCard): number | undefined {
+  return card.variants.find((variant) => variant.kind === "fp32")?.accuracy;
+}

@@ -1,0 +1,81 @@
+import { MAXIMUM_CANDIDATES, type PredictedCost } from "../../protocol/index.js";
+import type { Standing } from "../hardware/index.js";
+import { type Option, optionKey } from "./predict-cost.js";
+
+/** An option with its predicted cost. */
+export interface PricedOption {
+  readonly option: Option;
+  readonly predicted: PredictedCost;
+}
+
+/** Numbers of threads of one variant on one provider that a plan may spend places on. */
+const THREADS_PER_VARIANT = 2;
+/** What only a measurement can judge has to promise this much more than what is known to be good, to go before it. */
+const UNPROVEN = 1.15;
+/** What the profile expects to lose comes after everything else. */
+const AVOIDED = 1e9;
+const PENALTY: Readonly<Record<Standing, number>> = { prefer: 1, measure: UNPROVEN, avoid: AVOIDED, never: AVOIDED };
+
+/** Expected latency, ms, made worse by how little speaks for the option. */
+const promise = ({ option, predicted }: PricedOption): number =>
+  predicted.latencyMs.typical * PENALTY[option.precision.standing];
+
+const latency = ({ predicted }: PricedOption): number => predicted.p95Ms ?? predicted.latencyMs.typical;
+
+/** Equal costs: the more accurate, then the smaller, then the one with fewer threads, then by name, so that there is one order only. */
+function settle(a: PricedOption, b: PricedOption): number {
+  const [x, y] = [a.option, b.option];
+  return (
+    (y.variant.accuracy ?? 0) - (x.variant.accuracy ?? 0) ||
+    x.variant.fileBytes - y.variant.fileBytes ||
+    x.threads - y.threads ||
+    (optionKey(x) < optionKey(y) ? -1 : 1)
+  );
+}
+
+/** True for the fp32 variant on the CPU: what runs everywhere. */
+export const isFallback = ({ option }: PricedOption): boolean =>
+  option.variant.kind === "fp32" && option.provider.facts.name === "cpu";
+
+/**
+ * The whole order. Past measurements beat rules: once two or more options were measured on this type, those come first, in the
+ * order of their measured 95th percentile. One measured option alone was compared with nothing: it stands where its latency puts
+ * it. What was not measured is ordered by expected latency, with a handicap for what the profile would measure before it trusts it, and
+ * after all others what the profile avoids.
+ */
+export function orderOptions(options: readonly PricedOption[]): PricedOption[] {
+  const measured = options
+    .filter(({ predicted }) => predicted.basis === "measured")
+    .sort((a, b) => latency(a) - latency(b) || settle(a, b));
+  const others = options
+    .filter(({ predicted }) => predicted.basis !== "measured")
+    .sort((a, b) => promise(a) - promise(b) || settle(a, b));
+  const [only] = measured;
+  if (only === undefined || measured.length > 1) return [...measured, ...others];
+  const place = others.findIndex((other) => promise(other) >= only.predicted.latencyMs.typical);
+  return place === -1 ? [...others, only] : [...others.slice(0, place), only, ...others.slice(place)];
+}
+
+/**
+ * Picks the candidates from the order: at most six, at most two numbers of threads a variant unless they were measured, options
+ * that the profile avoids only when there is nothing else or a measurement speaks for them, and always the fallback.
+ */
+export function pickCandidates(ordered: readonly PricedOption[]): PricedOption[] {
+  const known = ordered.filter(
+    ({ option, predicted }) => predicted.basis === "measured" || option.precision.standing !== "avoid",
+  );
+  const pool = known.length > 0 ? known : ordered;
+  const used = new Map<string, number>();
+  const picked: PricedOption[] = [];
+  for (const entry of pool) {
+    const name = `${entry.option.variant.name} ${entry.option.provider.facts.name}`;
+    const count = used.get(name) ?? 0;
+    if (picked.length === MAXIMUM_CANDIDATES) break;
+    if (entry.predicted.basis !== "measured" && count >= THREADS_PER_VARIANT) continue;
+    used.set(name, count + 1);
+    picked.push(entry);
+  }
+  const fallback = pool.find(isFallback);
+  if (fallback === undefined || picked.some(isFallback)) return picked;
+  return [...picked.slice(0, MAXIMUM_CANDIDATES - 1), fallback];
+}
