@@ -6,7 +6,7 @@ import { SartorError } from "@sartor/shared/errors";
 import type { DesiredState } from "@sartor/shared/protocol";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { BundleInstaller, DeploymentJournal, type InstalledSlot, SlotStore } from "../ota/index.js";
+import { BundleInstaller, DeploymentJournal, SlotStore } from "../ota/index.js";
 import { type Clock, createLogger, systemClock } from "../platform/index.js";
 import { SettingsStore } from "../storage/index.js";
 import { MemoryBundleSource, makeBundle, type TestBundle } from "../testing/make-bundle.js";
@@ -82,7 +82,8 @@ class Machine {
       stop: async () => {
         this.serving = null;
       },
-      stage: async (installed: InstalledSlot) => ({
+      stage: async (installed) => ({
+        executionProviders: ["cpu"],
         probe: async () => ({
           passed: this.isGood(installed.bundleId),
           goldenVectors: 1,

@@ -1,18 +1,9 @@
 import type { ReportedState } from "@sartor/shared/protocol";
-import {
-  type CompiledQuery,
-  type DatabaseConnection,
-  DummyDriver,
-  Kysely,
-  PostgresAdapter,
-  PostgresIntrospector,
-  PostgresQueryCompiler,
-  type Transaction,
-} from "kysely";
 import { describe, expect, it } from "vitest";
 import { type ChangedDeployment, DeploymentsRepository } from "./deployments.repository.js";
 import { DesiredStatesRepository } from "./desired-states.repository.js";
-import type { DeviceDeploymentTable, RolloutTables } from "./rollouts.tables.js";
+import type { DeviceDeploymentTable } from "./rollouts.tables.js";
+import { ToldDatabase } from "./told-database.js";
 
 const row = (id: string, changes: Partial<DeviceDeploymentTable> = {}): DeviceDeploymentTable => ({
   deployment_id: id,
@@ -31,57 +22,6 @@ const row = (id: string, changes: Partial<DeviceDeploymentTable> = {}): DeviceDe
   deadline_at: 0,
   ...changes,
 });
-
-/** A PostgreSQL that answers each select of deployments with given rows and notes what it is told; it may refuse a number of times. */
-class ToldDatabase extends DummyDriver {
-  readonly dialect = "postgres";
-  readonly told: { sql: string; values: readonly unknown[] }[] = [];
-  readonly #kysely: Kysely<RolloutTables>;
-
-  constructor(
-    private readonly rows: readonly DeviceDeploymentTable[],
-    private refusals = 0,
-  ) {
-    super();
-    this.#kysely = new Kysely<RolloutTables>({
-      dialect: {
-        createAdapter: () => new PostgresAdapter(),
-        createDriver: () => this,
-        createIntrospector: (db) => new PostgresIntrospector(db),
-        createQueryCompiler: () => new PostgresQueryCompiler(),
-      },
-    });
-  }
-
-  override async acquireConnection(): Promise<DatabaseConnection> {
-    const executeQuery = async ({ sql, parameters }: CompiledQuery) => {
-      this.told.push({ sql, values: parameters });
-      if (sql.startsWith("update") && this.refusals-- > 0)
-        throw Object.assign(new Error("deadlock"), { code: "40P01" });
-      return { rows: sql.startsWith('select * from "device_deployment"') ? this.rows : [] } as never;
-    };
-    return { executeQuery, streamQuery: () => Promise.reject(new Error("unused")) as never };
-  }
-
-  tables() {
-    return this.#kysely;
-  }
-
-  transaction<R>(work: (db: Transaction<RolloutTables>) => Promise<R>): Promise<R> {
-    return this.#kysely.transaction().execute(work);
-  }
-
-  /** Statements on a table, in their order. */
-  on(table: string): string[] {
-    return this.told.map(({ sql }) => sql).filter((sql) => sql.includes(`"${table}"`));
-  }
-
-  marked(): unknown[] {
-    return this.told
-      .filter(({ sql }) => sql.startsWith('insert into "device_to_plan"'))
-      .flatMap(({ values }) => values);
-  }
-}
 
 const report = (row: DeviceDeploymentTable, sequence: number, status: "failed" | "in_progress") =>
   ({
@@ -117,7 +57,7 @@ describe("transactions on deployments", () => {
   it.each(TRANSACTIONS)(
     "of %s lock what they change in one order, so that none waits in a circle",
     async (_what, run) => {
-      const database = new ToldDatabase([one, two, three]);
+      const database = new ToldDatabase({ device_deployment: [one, two, three] });
       await run(new DeploymentsRepository(database as never), database);
       const selects = database.on("device_deployment").filter((sql) => sql.startsWith("select"));
       expect(selects).toHaveLength(1);
@@ -130,19 +70,19 @@ describe("transactions on deployments", () => {
   );
 
   it("that PostgreSQL ends for another's sake are run again", async () => {
-    const database = new ToldDatabase([one], 2);
+    const database = new ToldDatabase({ device_deployment: [one] }, 2);
     const repository = new DeploymentsRepository(database as never);
     const changed = await repository.applyToAll(["1"], { type: "deadline_passed" }, 1);
     expect(changed).toMatchObject([{ deploymentId: "1", status: "timed_out" }]);
   });
 
   it("that go on being ended fail in the end", async () => {
-    const always = new DeploymentsRepository(new ToldDatabase([one], 1_000) as never);
+    const always = new DeploymentsRepository(new ToldDatabase({ device_deployment: [one] }, 1_000) as never);
     await expect(always.applyToAll(["1"], { type: "deadline_passed" }, 1)).rejects.toThrow("deadlock");
   });
 
   it("apply two reports of one deployment to each other's outcome, and number the changes in their order", async () => {
-    const database = new ToldDatabase([one, two]);
+    const database = new ToldDatabase({ device_deployment: [one, two] });
     const repository = new DeploymentsRepository(database as never);
     const reports = [report(one, 2, "in_progress"), report(two, 2, "in_progress"), report(one, 3, "failed")];
     const changed = await database.transaction((db) =>
@@ -155,7 +95,7 @@ describe("transactions on deployments", () => {
   });
 
   it("take the marks of devices to plan away before they look at their deployments, so that no change is missed", async () => {
-    const database = new ToldDatabase([]);
+    const database = new ToldDatabase({ device_deployment: [] });
     await new DesiredStatesRepository(database as never).plan(["device-2", "device-1"], {
       now: 1,
       windowSeconds: 10,

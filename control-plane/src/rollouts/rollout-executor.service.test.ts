@@ -66,7 +66,7 @@ function start() {
   const overdue: string[] = [];
   const ended: string[] = [];
   const clock = { now: () => 0 };
-  const devices = { enrolledIds: async () => [], setDesiredGeneration: async () => {} };
+  const devices = { enrolledIds: async () => [], setDesiredGeneration: async () => undefined };
   const settings = { telemetryWindowSeconds: 10 };
   const publisher = new DesiredPublisher(
     states as never,
@@ -89,7 +89,7 @@ function start() {
   const executor = new RolloutExecutor(
     { findRunning: async () => [] } as never,
     deployments as never,
-    { announce: async () => {} } as never,
+    { announce: async () => undefined } as never,
     publisher,
     {} as never,
     events,

@@ -8,7 +8,7 @@ const ROWS_AT_ONCE = 500;
 
 /** Points beside the windows, and what each device takes. Windows that are there already get theirs. */
 const telemetryPoints: SchemaMigration = {
-  name: "0041-telemetry-points",
+  name: "0060-telemetry-points",
   async up(db, dialect) {
     await createTables(db, dialect);
     await makePoints(db as Kysely<TelemetryTables>);

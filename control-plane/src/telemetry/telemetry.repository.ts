@@ -38,7 +38,7 @@ export interface StoreResult {
 export class TelemetryRepository {
   readonly #writer: BatchWriter<WindowRows, boolean>;
   /** Called after windows were removed because a device has too many. */
-  onRemoved: (deviceId: string, windows: number) => void = () => {};
+  onRemoved: (deviceId: string, windows: number) => void = () => undefined;
 
   private constructor(
     private readonly database: Database,
@@ -183,7 +183,11 @@ export class TelemetryRepository {
       .executeTakeFirstOrThrow();
     while (usage.windows > this.quota.windows || usage.bytes > this.quota.bytes) {
       const oldest = await this.oldest(db, deviceId);
-      const count = countToRemove(usage, this.quota, oldest.map(({ bytes }) => bytes));
+      const count = countToRemove(
+        usage,
+        this.quota,
+        oldest.map(({ bytes }) => bytes),
+      );
       if (count === 0) return;
       await this.remove(db, deviceId, oldest.slice(0, count), count);
       const gone = oldest.slice(0, count).reduce((sum, { bytes }) => sum + bytes, 0);
@@ -235,12 +239,7 @@ export class TelemetryRepository {
 
   private async lockUsage(db: Db, deviceId: string): Promise<void> {
     if (this.database.dialect !== "postgres") return;
-    await db
-      .selectFrom("telemetry_usage")
-      .select("device_id")
-      .where("device_id", "=", deviceId)
-      .forUpdate()
-      .execute();
+    await db.selectFrom("telemetry_usage").select("device_id").where("device_id", "=", deviceId).forUpdate().execute();
   }
 }
 

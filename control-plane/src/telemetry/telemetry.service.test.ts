@@ -15,9 +15,16 @@ describe("a question about telemetry", () => {
         }
       },
     };
-    const devices = { requireExists: async () => {} };
+    const devices = { requireExists: async () => undefined };
     const [events, metrics] = [new EventBus(), new Metrics()];
-    const service = new TelemetryService(repository as never, devices as never, events, {} as never, {} as never, metrics);
+    const service = new TelemetryService(
+      repository as never,
+      devices as never,
+      events,
+      {} as never,
+      {} as never,
+      metrics,
+    );
     let turns = 0;
     let asking = true;
     const count = () => {

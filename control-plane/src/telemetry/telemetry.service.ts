@@ -45,7 +45,9 @@ export class TelemetryService implements OnApplicationBootstrap, OnModuleDestroy
       removed.inc(windows);
       if (this.#logged.has(deviceId)) return;
       this.#logged.add(deviceId);
-      this.#logger.warn(`${deviceId} has more telemetry than is kept of one device: its oldest windows go, and are counted.`);
+      this.#logger.warn(
+        `${deviceId} has more telemetry than is kept of one device: its oldest windows go, and are counted.`,
+      );
     };
     events.on("device.telemetry", (received) => this.take(received));
     events.on("device.deleted", async ({ deviceId }) => {

@@ -1,10 +1,9 @@
-import type { TelemetryPoint } from "@sartor/shared/protocol";
+import type { TelemetryPoint, TelemetryWindow } from "@sartor/shared/protocol";
 import type { Received } from "../events/index.js";
-import type { TelemetryWindow } from "@sartor/shared/protocol";
 import { encodeClassCounts } from "./class-counts.js";
 import { encodePoint } from "./point-code.js";
-import { toPoint } from "./telemetry-point.js";
 import type { TelemetryPointTable, TelemetryWindowTable } from "./telemetry.tables.js";
+import { toPoint } from "./telemetry-point.js";
 import { decodeContent, encodeContent, type WindowContent } from "./window-content.js";
 
 /** A window as its rows. */

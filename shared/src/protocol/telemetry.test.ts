@@ -17,7 +17,16 @@ const taken = (inference: Partial<TelemetryWindow["inference"]>) =>
 const counts = (keys: number, name: (index: number) => string) =>
   Object.fromEntries(Array.from({ length: keys }, (_, index) => [name(index), 1]));
 
-const sketch = { relativeAccuracy: 0.01, count: 3, sum: 3, minimum: 1, maximum: 1, zeroCount: 1, offset: 0, buckets: [2] };
+const sketch = {
+  relativeAccuracy: 0.01,
+  count: 3,
+  sum: 3,
+  minimum: 1,
+  maximum: 1,
+  zeroCount: 1,
+  offset: 0,
+  buckets: [2],
+};
 
 describe("a telemetry window", () => {
   it("has as many error codes and classes as an agent ever sends, and no more", () => {

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type {
+  DeviceDeploymentView,
   DeviceDetail,
   ErrorReply,
   Page,
@@ -199,6 +200,59 @@ describe("a rollout", () => {
       status: "canceled",
       deployments: [{ status: "canceled", deviceName: device.id }],
     });
+  });
+
+  it("tells of its devices page by page", async () => {
+    const devices = [await join(), await join(), await join()];
+    const { rolloutId } = await order(
+      controlPlane,
+      devices.map(({ id }) => id),
+    );
+    await waitFor("the deployments", async () => (await detailOf(controlPlane, rolloutId)).deployments.length === 3);
+    const seen: string[] = [];
+    let cursor: string | null = "";
+    while (cursor !== null) {
+      const query: string = `limit=2${cursor === "" ? "" : `&cursor=${cursor}`}`;
+      const { body } = await rest<Page<DeviceDeploymentView>>(
+        controlPlane,
+        "GET",
+        `/api/v1/rollouts/${rolloutId}/deployments?${query}`,
+      );
+      expect(body.items.length).toBeLessThanOrEqual(2);
+      seen.push(...body.items.map(({ deviceId }) => deviceId));
+      cursor = body.nextCursor;
+    }
+    expect(seen).toEqual(devices.map(({ id }) => id).sort());
+    await rest(controlPlane, "POST", `/api/v1/rollouts/${rolloutId}/cancel`);
+  });
+
+  it("keeps its counts once it ended", async () => {
+    const device = await join();
+    const { rolloutId } = await order(controlPlane, [device.id]);
+    const counts = async () => {
+      const { body } = await rest<Page<RolloutSummary>>(controlPlane, "GET", "/api/v1/rollouts?limit=1");
+      return body.items[0]?.counts;
+    };
+    const deployment = await device.told(rolloutId);
+    expect(await counts()).toMatchObject({ queued: 1, succeeded: 0 });
+    await device.report(deployment, { status: "succeeded", step: "done" });
+    await ended(controlPlane, rolloutId);
+    for (let time = 0; time < 2; time++) expect(await counts()).toMatchObject({ queued: 0, succeeded: 1 });
+  });
+
+  it("is described as it answers: cancel with 202, chunks with ranges", async () => {
+    const { body } = await rest<{ paths: Record<string, Record<string, { responses: Record<string, unknown> }>> }>(
+      controlPlane,
+      "GET",
+      "/api/openapi.json",
+    );
+    const responses = (path: string, method: string) => Object.keys(body.paths[path]?.[method]?.responses ?? {});
+    const cancel = responses("/api/v1/rollouts/{rolloutId}/cancel", "post");
+    expect(cancel).toContain("202");
+    expect(cancel).not.toContain("200");
+    for (const path of ["/api/v1/chunks/{digest}", "/api/v1/bundles/{bundleId}/manifest"]) {
+      expect(responses(path, "get")).toEqual(expect.arrayContaining(["200", "206", "304", "416"]));
+    }
   });
 
   it.each<[string, Partial<RolloutRequest>, number, string]>([

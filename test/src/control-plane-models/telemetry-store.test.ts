@@ -104,7 +104,11 @@ describe("the store of telemetry", () => {
       dropped: 0,
       content,
     }));
-    await database.tables<{ telemetry_window: (typeof rows)[number] }>().insertInto("telemetry_window").values(rows).execute();
+    await database
+      .tables<{ telemetry_window: (typeof rows)[number] }>()
+      .insertInto("telemetry_window")
+      .values(rows)
+      .execute();
     const repository = await TelemetryRepository.open(database, settings, { windows: 1_100, bytes: PLENTY });
     expect(await kept(repository)).toHaveLength(1_200);
     for await (const { point, classCounts } of repository.find("pi", 0, 10, 1)) {

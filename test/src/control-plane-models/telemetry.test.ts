@@ -62,7 +62,11 @@ describe("telemetry", () => {
   it("shows the newest window after the device's clock was set right", async () => {
     const device = await ScriptedDevice.enrol(controlPlane);
     await device.connect();
-    const at = (sequence: number, endedAt: number) => ({ ...windowOf(device, sequence, 10), startedAt: endedAt, endedAt });
+    const at = (sequence: number, endedAt: number) => ({
+      ...windowOf(device, sequence, 10),
+      startedAt: endedAt,
+      endedAt,
+    });
     await device.publish("telemetry", at(1, Date.parse("2100-01-01")));
     for (const sequence of [2, 3]) await device.publish("telemetry", at(sequence, Date.parse("2026-01-01") + sequence));
     // The summary is written behind.

@@ -181,7 +181,7 @@ describe("with an external broker", () => {
   it("takes a message again that could not be stored, without being started anew", async () => {
     const controlPlane = await start({ process: true });
     // Somebody holds the database longer than a writer waits for it.
-    const database = new DatabaseSync(join(stateDir, "control-plane.sqlite"));
+    const database = new DatabaseSync(join(stateDir, "control-plane.sqlite"), { timeout: 20_000 });
     try {
       const device = await enrol(controlPlane);
       const session = await connectDevice(device);

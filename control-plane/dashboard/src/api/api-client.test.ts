@@ -63,6 +63,24 @@ describe("reading from the control plane", () => {
     expect(requests).toHaveLength(3);
   });
 
+  it("reads all deployments of a large rollout, and asks no further for a small one", async () => {
+    const all = Array.from({ length: 2_300 }, (_, index) => ({ deviceId: `device-${String(index).padStart(5, "0")}` }));
+    const serving = (count: number) =>
+      clientWith((url) => {
+        const devices = all.slice(0, count);
+        if (!url.pathname.endsWith("/deployments")) return { body: { deployments: devices.slice(0, 1_000) } };
+        const left = devices.filter(({ deviceId }) => deviceId > (url.searchParams.get("cursor") ?? ""));
+        const items = left.slice(0, Number(url.searchParams.get("limit")));
+        return { body: { items, nextCursor: left.length > items.length ? items.at(-1)?.deviceId : null } };
+      });
+    const large = serving(2_300);
+    expect((await large.client.rollout("r", signal)).deployments).toEqual(all);
+    expect(large.requests).toHaveLength(3);
+    const small = serving(999);
+    expect((await small.client.rollout("r", signal)).deployments).toHaveLength(999);
+    expect(small.requests).toHaveLength(1);
+  });
+
   it("gives the server's code and sentence when it refuses, and asks for sign-in when the token is not accepted", async () => {
     const body = { error: { code: "SRT_UNAUTHENTICATED", message: "No valid credential.", correlationId: "c-1" } };
     const { client, refusals } = clientWith(() => ({ status: 401, body }));

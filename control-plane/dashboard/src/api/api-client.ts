@@ -1,4 +1,5 @@
 import type {
+  DeviceDeploymentView,
   DeviceDetail,
   DeviceSummary,
   ModelVersionView,
@@ -23,6 +24,7 @@ const REQUEST_TIMEOUT_MS = 20_000;
 /** Largest pages that the server gives. */
 const PAGE_SIZE = 200;
 const DEVICE_PAGE_SIZE = 500;
+const DEPLOYMENT_PAGE_SIZE = 1_000;
 const TELEMETRY_PAGE_SIZE = 5_000;
 /** Most pages of telemetry: a day of windows of 4.4 s. */
 const MAXIMUM_TELEMETRY_PAGES = 4;
@@ -73,8 +75,16 @@ export class ApiClient {
     return this.#all("/api/v1/rollouts", signal);
   }
 
-  rollout(rolloutId: string, signal: AbortSignal): Promise<RolloutDetail> {
-    return this.#request("GET", `/api/v1/rollouts/${encodeURIComponent(rolloutId)}`, signal);
+  /** A rollout with all its deployments: the detail holds the first of them, the rest is read page after page. */
+  async rollout(rolloutId: string, signal: AbortSignal): Promise<RolloutDetail> {
+    const path = `/api/v1/rollouts/${encodeURIComponent(rolloutId)}`;
+    const rollout: RolloutDetail = await this.#request("GET", path, signal);
+    if (rollout.deployments.length < DEPLOYMENT_PAGE_SIZE) return rollout;
+    const deployments = [...rollout.deployments];
+    const after = deployments.at(-1)?.deviceId ?? null;
+    const rest = this.#pages<DeviceDeploymentView>(`${path}/deployments`, signal, DEPLOYMENT_PAGE_SIZE, after);
+    for await (const page of rest) deployments.push(...page);
+    return { ...rollout, deployments };
   }
 
   cancelRollout(rolloutId: string, signal: AbortSignal): Promise<RolloutSummary> {
@@ -96,8 +106,13 @@ export class ApiClient {
     return items;
   }
 
-  async *#pages<T>(path: string, signal: AbortSignal, limit = PAGE_SIZE): AsyncGenerator<T[]> {
-    let cursor: string | null = null;
+  async *#pages<T>(
+    path: string,
+    signal: AbortSignal,
+    limit = PAGE_SIZE,
+    after: string | null = null,
+  ): AsyncGenerator<T[]> {
+    let cursor = after;
     for (let count = 0; count < MAXIMUM_PAGES; count += 1) {
       const query = new URLSearchParams({ limit: String(limit), ...(cursor === null ? {} : { cursor }) });
       const page: Page<T> = await this.#request("GET", `${path}?${query}`, signal);

@@ -12,7 +12,7 @@ import {
   formatTemperature,
 } from "../format/index.js";
 import { replaceQuery } from "../router/index.js";
-import { chartColumns, type LiveWindow, mergeTelemetry } from "../telemetry/index.js";
+import { chartColumns, type LiveWindow, liveSince, mergeTelemetry, type TelemetryRead } from "../telemetry/index.js";
 import { ClassDistribution } from "./class-distribution.js";
 
 const RANGES = [
@@ -111,12 +111,14 @@ const CHARTS: readonly ChartSpec[] = [
 export function DeviceTelemetry({ device, query }: { readonly device: DeviceDetail; readonly query: URLSearchParams }) {
   const { client } = useConnection();
   const range = RANGES.find((each) => each.id === query.get("range")) ?? RANGES[0];
-  const live = useLiveWindows(device.deviceId);
-  const read = useResource(`telemetry ${device.deviceId} ${range.id}`, async (signal) => {
-    const to = Date.now();
+  const read = useResource(`telemetry ${device.deviceId} ${range.id}`, async (signal): Promise<TelemetryRead> => {
+    const startedAt = Date.now();
+    const from = startedAt - range.ms;
     // A device's clock may run ahead a little: what it says of the next minute belongs to now.
-    return client.telemetry(device.deviceId, to - range.ms, to + 60_000, signal);
+    const reply = await client.telemetry(device.deviceId, from, startedAt + 60_000, signal);
+    return { reply, from, startedAt };
   });
+  const live = useLiveWindows(device.deviceId, read.value);
   useReloadEach(range.ms / 10, read.reload);
   const reply = useMemo(() => (read.value === null ? null : mergeTelemetry(read.value, live)), [read.value, live]);
   const labels = useLabels(device);
@@ -186,12 +188,17 @@ function WindowCounts({ windows }: { readonly windows: TelemetryReply["windows"]
   );
 }
 
-function useLiveWindows(deviceId: string): readonly LiveWindow[] {
+/** Live windows since a read; each full read takes the place of those before it. */
+function useLiveWindows(deviceId: string, read: TelemetryRead | null): readonly LiveWindow[] {
   const [windows, setWindows] = useState<readonly LiveWindow[]>([]);
   useLiveEvents((event) => {
     if (event.type !== "telemetry" || event.deviceId !== deviceId) return;
-    setWindows((old) => [...old.slice(-MOST_LIVE_WINDOWS), { point: event.point, classCounts: event.classCounts }]);
+    const { point, classCounts } = event;
+    setWindows((old) => [...old.slice(-MOST_LIVE_WINDOWS), { point, classCounts, arrivedAt: Date.now() }]);
   });
+  useEffect(() => {
+    if (read !== null) setWindows((old) => liveSince(read, old));
+  }, [read]);
   return windows;
 }
 

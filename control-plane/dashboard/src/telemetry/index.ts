@@ -5,5 +5,7 @@ export {
   classShares,
   joinTelemetry,
   type LiveWindow,
+  liveSince,
   mergeTelemetry,
+  type TelemetryRead,
 } from "./series.js";

@@ -1,7 +1,7 @@
 import type { TelemetryPoint, TelemetryReply } from "@sartor/shared/protocol";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { chartColumns, classShares, joinTelemetry, mergeTelemetry } from "./series.js";
+import { chartColumns, classShares, joinTelemetry, liveSince, mergeTelemetry } from "./series.js";
 
 function point(at: number, requests = 1): TelemetryPoint {
   return {
@@ -31,8 +31,8 @@ describe("telemetry on the page", () => {
       fc.property(fc.array(fc.nat(50)), fc.array(fc.nat(50)), (read, live) => {
         const base = reply([...new Set(read)].sort((a, b) => a - b).map((at) => point(at)));
         const merged = mergeTelemetry(
-          base,
-          live.map((at) => ({ point: point(at), classCounts: { "3": 2 } })),
+          { reply: base, from: 0, startedAt: 5 },
+          live.map((at) => ({ point: point(at), classCounts: { "3": 2 }, arrivedAt: 5 })),
         );
         const times = merged.points.map((entry) => entry.at);
         expect(times).toEqual([...new Set([...read, ...live])].sort((a, b) => a - b));
@@ -41,6 +41,24 @@ describe("telemetry on the page", () => {
         expect(merged.windows.received).toBe(times.length);
       }),
     );
+  });
+
+  it("forgets a live window that left the range: the next read counts it no longer", () => {
+    const live = [0, 10, 20].map((at) => ({ point: point(at), classCounts: { "3": 1 }, arrivedAt: at }));
+    const late = { point: point(12), classCounts: { "3": 1 }, arrivedAt: 31 };
+    // A range of 15, read again at 30: the server has what ended since 15.
+    const merged = mergeTelemetry({ reply: reply([point(20)], { "3": 1 }), from: 15, startedAt: 30 }, [...live, late]);
+    expect(merged.points.map((entry) => entry.at)).toEqual([20]);
+    expect([merged.classCounts, merged.windows.received]).toEqual([{ "3": 1 }, 1]);
+    expect(liveSince({ reply: reply([]), from: 15, startedAt: 20 }, live).map((entry) => entry.arrivedAt)).toEqual([
+      20,
+    ]);
+  });
+
+  it("keeps a window that came while it was read, whether or not the reply has it", () => {
+    const read = { reply: reply([point(28)], { "3": 1 }), from: 15, startedAt: 30 };
+    const live = [28, 29].map((at) => ({ point: point(at), classCounts: { "3": 1 }, arrivedAt: 30 }));
+    expect(mergeTelemetry(read, live)).toMatchObject({ classCounts: { "3": 2 }, windows: { received: 2 } });
   });
 
   it("of a long range is put together from its parts", () => {

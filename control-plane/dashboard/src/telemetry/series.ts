@@ -4,13 +4,33 @@ import type { TelemetryPoint, TelemetryReply } from "@sartor/shared/protocol";
 export interface LiveWindow {
   readonly point: TelemetryPoint;
   readonly classCounts: Readonly<Record<string, number>>;
+  /** When it came to the page, ms since 1970 by the page's clock. */
+  readonly arrivedAt: number;
 }
 
-/** What was read, with the live windows that came since put in at their place; windows already there are not counted twice. */
-export function mergeTelemetry(reply: TelemetryReply, live: readonly LiveWindow[]): TelemetryReply {
+/** What was read of a range of time. */
+export interface TelemetryRead {
+  readonly reply: TelemetryReply;
+  /** Start of the range, ms since 1970. */
+  readonly from: number;
+  /** When the read began, by the page's clock: what came live before is in the reply, or not in its range. */
+  readonly startedAt: number;
+}
+
+/** The live windows that a read does not make needless. */
+export function liveSince(read: TelemetryRead, live: readonly LiveWindow[]): readonly LiveWindow[] {
+  return live.filter((window) => window.arrivedAt >= read.startedAt);
+}
+
+/**
+ * What was read, with the live windows of its range that came since put in at their place; windows already there are not counted twice, and
+ * those that left the range since are not counted again.
+ */
+export function mergeTelemetry(read: TelemetryRead, live: readonly LiveWindow[]): TelemetryReply {
+  const { reply, from } = read;
   const known = new Set(reply.points.map((point) => point.at));
-  const fresh = live.filter((window) => {
-    if (known.has(window.point.at)) return false;
+  const fresh = liveSince(read, live).filter((window) => {
+    if (window.point.at < from || known.has(window.point.at)) return false;
     known.add(window.point.at);
     return true;
   });
