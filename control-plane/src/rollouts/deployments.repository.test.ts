@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { type ChangedDeployment, DeploymentsRepository } from "./deployments.repository.js";
 import { DesiredStatesRepository } from "./desired-states.repository.js";
 import type { DeviceDeploymentTable } from "./rollouts.tables.js";
-import { ToldDatabase } from "./told-database.js";
+import { ToldDatabase } from "./told-database.repository.js";
 
 const row = (id: string, changes: Partial<DeviceDeploymentTable> = {}): DeviceDeploymentTable => ({
   deployment_id: id,

@@ -146,11 +146,18 @@ describe("the executor", () => {
     broker.hold("gone");
     await events.emitAndWait("device.enrolled", { deviceId: "gone", name: "", emulated: false, at: 0 });
     await vi.waitFor(() => expect(broker.log).toEqual(["publish gone"]));
+    // A session has just begun: its reminder is read and not published yet.
+    const read = Promise.withResolvers<DesiredState>();
+    const find = vi.spyOn(states, "find").mockReturnValueOnce(read.promise);
+    const reminded = events.emitAndWait("device.connected", { deviceId: "gone", at: 0 });
+    expect(find).toHaveBeenCalledOnce();
     const removed = events.emitAndWait("device.deleted", { deviceId: "gone" });
     await vi.waitFor(() => expect(states.states.has("gone")).toBe(false));
     broker.held.get("gone")?.resolve();
     await removed;
     expect(broker.log.at(-1)).toBe("clear gone");
+    read.resolve(desired("gone"));
+    await reminded;
     // A report that was on its way asks for a plan, and a late session for a reminder.
     await states.noteToPlan(["gone"]);
     await events.emitAndWait("device.connected", { deviceId: "gone", at: 0 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { RolloutsRepository } from "./rollouts.repository.js";
 import type { RolloutTable } from "./rollouts.tables.js";
-import { ToldDatabase } from "./told-database.js";
+import { ToldDatabase } from "./told-database.repository.js";
 
 const rollout = (rollout_id: string, status: RolloutTable["status"]): RolloutTable => ({
   rollout_id,

@@ -90,7 +90,7 @@ function* networks(): Generator<Network> {
       model: build(side),
       shape: [3, side, side],
       calibration: drawImages(24, side, 1),
-      evaluation: drawImages(24, side, 2),
+      evaluation: drawImages(100, side, 2),
     };
   }
 }

@@ -155,6 +155,22 @@ describe.skipIf(CHROMIUM === undefined)("the dashboard in a browser", () => {
     await page.getByText("120 answers in this range").waitFor();
   });
 
+  it("shows what a device told, newest first, as it comes and after a reload, as text only", async () => {
+    const device = await enrol("teller");
+    await device.tell(1, "error", "the probe failed", "SRT_PROBE_FAILED");
+    await open(`/devices/${device.deviceId}`);
+    await live();
+    const events = page.getByRole("list", { name: "Events, newest first" }).getByRole("listitem");
+    await events.filter({ hasText: "the probe failed" }).getByText("SRT_PROBE_FAILED").waitFor();
+    await device.tell(2, "warning", "<b>hot</b>");
+    await events.filter({ hasText: "<b>hot</b>" }).waitFor();
+    for (const round of ["live", "read again"]) {
+      await waitFor(`two events (${round})`, async () => (await events.count()) === 2);
+      expect(await events.first().textContent()).toContain("warning");
+      await page.reload();
+    }
+  });
+
   it("shows a rollout's progress live, and why a device failed, with the code and what to do", async () => {
     const device = await enrol("lorry-7");
     const rolloutId = await rollOutTinyModel(controlPlane, device.deviceId);

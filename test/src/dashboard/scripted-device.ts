@@ -3,6 +3,7 @@ import {
   type DesiredState,
   type EnrolmentReply,
   type Inventory,
+  type LogEvent,
   type ReportedDeployment,
   type ReportedState,
   topicOf,
@@ -98,6 +99,20 @@ export class ScriptedDevice {
       },
       system: { temperatureCelsius: 51.5, agentMemoryBytes: 100 * 2 ** 20 },
     });
+  }
+
+  /** Tells operators of something. */
+  async tell(sequence: number, level: LogEvent["level"], message: string, code?: string): Promise<void> {
+    await this.#publish("events", {
+      schemaVersion: 1,
+      deviceId: this.deviceId,
+      at: Date.now(),
+      type: "log",
+      sequence,
+      level,
+      message,
+      ...(code === undefined ? {} : { code }),
+    } satisfies LogEvent);
   }
 
   async disconnect(): Promise<void> {

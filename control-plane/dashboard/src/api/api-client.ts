@@ -1,6 +1,7 @@
 import type {
   DeviceDeploymentView,
   DeviceDetail,
+  DeviceEventsReply,
   DeviceSummary,
   ModelVersionView,
   Page,
@@ -50,6 +51,11 @@ export class ApiClient {
 
   device(deviceId: string, signal: AbortSignal): Promise<DeviceDetail> {
     return this.#request("GET", `/api/v1/devices/${encodeURIComponent(deviceId)}`, signal);
+  }
+
+  /** The newest things that a device told, newest first. */
+  deviceEvents(deviceId: string, limit: number, signal: AbortSignal): Promise<DeviceEventsReply> {
+    return this.#request("GET", `/api/v1/devices/${encodeURIComponent(deviceId)}/events?limit=${limit}`, signal);
   }
 
   /** Telemetry between two moments, ms since 1970. The server gives the newest windows first, so it is read backwards. */

@@ -13,6 +13,7 @@ import {
 } from "../format/index.js";
 import { Link } from "../router/index.js";
 import { DeviceDeployment } from "./device-deployment.js";
+import { DeviceEvents } from "./device-events.js";
 import { DeviceHardware } from "./device-hardware.js";
 import { DeviceRunning } from "./device-running.js";
 import { DeviceTelemetry } from "./device-telemetry.js";
@@ -89,6 +90,7 @@ function DeviceBody({ device, query }: { readonly device: DeviceDetail; readonly
         <div class="stack">
           <DeviceRunning device={device} />
           <DeviceDeployment device={device} />
+          <DeviceEvents key={device.deviceId} deviceId={device.deviceId} />
         </div>
       </div>
       <DeviceHardware inventory={device.inventory} at={device.inventoryAt} />

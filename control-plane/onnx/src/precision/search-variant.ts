@@ -40,37 +40,48 @@ export interface FoundVariant extends TriedCandidate {
   readonly tried: readonly TriedCandidate[];
 }
 
-/** What won on trained and on drawn networks; min-max is always among them, so the result is never worse than plain min-max. */
+/** What won on trained and on drawn networks. */
 const METHODS: readonly CalibrationMethod[] = ["least-squares", "percentile", "min-max"];
 
 /**
  * Builds a static int8 variant with each calibration method, with and without bias correction, and keeps the one whose outputs have the
- * best signal to noise on the samples. Throws as quantizeStatic and TapSession do.
+ * best signal to noise on the samples; plain min-max is one of them. The winner's correction is then measured anew on all samples. Throws as
+ * quantizeStatic and TapSession do.
  */
 export async function searchVariant(options: SearchOptions): Promise<FoundVariant> {
-  const { model, recipe, calibration, samples } = options;
-  const activation = { type: recipe.activation, symmetric: recipe.symmetricActivations };
-  const keepFloat = options.keepFloat === undefined ? {} : { keepFloat: options.keepFloat };
+  const { samples } = options;
   const tried: TriedCandidate[] = [];
-  let best: Omit<FoundVariant, "tried"> | undefined;
+  let best: TriedCandidate | undefined;
   for (const method of options.methods ?? METHODS) {
-    const ranges = chooseRanges(calibration, method, activation);
-    const plain = quantizeStatic(model, { recipe, ranges, ...keepFloat });
-    const errors = await layerErrors(model, plain, everySecond(samples(), 0));
-    const corrected = quantizeStatic(model, { recipe, ranges, biasCorrections: biasCorrections(errors), ...keepFloat });
-    for (const [quantized, biasCorrected] of [
+    const plain = build(options, method);
+    const errors = await layerErrors(options.model, plain, everySecond(samples(), 0));
+    const corrected = build(options, method, errors);
+    for (const [{ model }, biasCorrected] of [
       [plain, false],
       [corrected, true],
     ] as const) {
       options.signal?.throwIfAborted();
-      const fit = await compareOutputs(model, quantized.model, everySecond(samples(), 1));
+      const fit = await compareOutputs(options.model, model, everySecond(samples(), 1));
       const candidate = { method, biasCorrected, decibels: Math.min(...fit.values()) };
       tried.push(candidate);
-      if (best === undefined || candidate.decibels > best.decibels) best = { ...candidate, quantized, errors };
+      if (best === undefined || candidate.decibels > best.decibels) best = candidate;
     }
   }
   if (best === undefined) throw new RangeError("no calibration method was given");
-  return { ...best, tried };
+  const plain = build(options, best.method);
+  const errors = await layerErrors(options.model, plain, samples());
+  return { ...best, quantized: best.biasCorrected ? build(options, best.method, errors) : plain, errors, tried };
+}
+
+function build(options: SearchOptions, method: CalibrationMethod, errors?: readonly LayerError[]): QuantizedModel {
+  const { model, recipe, calibration, keepFloat } = options;
+  const activation = { type: recipe.activation, symmetric: recipe.symmetricActivations };
+  return quantizeStatic(model, {
+    recipe,
+    ranges: chooseRanges(calibration, method, activation),
+    ...(keepFloat === undefined ? {} : { keepFloat }),
+    ...(errors === undefined ? {} : { biasCorrections: biasCorrections(errors) }),
+  });
 }
 
 /** Runs 0, 2, 4, ... or 1, 3, 5, ...; where there is but one run, that one. */
