@@ -14,7 +14,7 @@ import { TelemetryService } from "./telemetry.service.js";
     {
       provide: TelemetryRepository,
       inject: [Database, Settings],
-      useFactory: (database: Database, settings: Settings) => TelemetryRepository.open(database, settings),
+      useFactory: (database: Database, settings: Settings) => new TelemetryRepository(database, settings),
     },
     TelemetryService,
   ],

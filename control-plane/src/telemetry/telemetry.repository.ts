@@ -8,7 +8,6 @@ import type { WindowMark } from "./count-windows.js";
 import { decodePoint } from "./point-code.js";
 import type { TelemetryPointTable, TelemetryTables } from "./telemetry.tables.js";
 import { countToRemove, TELEMETRY_QUOTA, type TelemetryQuota } from "./telemetry-quota.js";
-import { prepareTelemetryTables } from "./telemetry-schema.repository.js";
 import { toRows, type WindowRows } from "./window-rows.js";
 
 type Db = Transaction<TelemetryTables>;
@@ -40,7 +39,7 @@ export class TelemetryRepository {
   /** Called after windows were removed because a device has too many. */
   onRemoved: (deviceId: string, windows: number) => void = () => undefined;
 
-  private constructor(
+  constructor(
     private readonly database: Database,
     settings: Settings,
     private readonly quota: TelemetryQuota = TELEMETRY_QUOTA,
@@ -49,12 +48,6 @@ export class TelemetryRepository {
       { maximumItems: BATCH_ITEMS, maximumWaitMs: settings.writeBehindMs },
       (db, items) => this.write(db, items),
     );
-  }
-
-  /** Brings the tables up to date first. */
-  static async open(database: Database, settings: Settings, quota?: TelemetryQuota): Promise<TelemetryRepository> {
-    await prepareTelemetryTables(database);
-    return new TelemetryRepository(database, settings, quota);
   }
 
   /** Stores a window. Resolves when it is committed. */

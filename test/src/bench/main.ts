@@ -13,9 +13,5 @@ printTable(
 );
 // Only now: what this process loads is shared with the agent's child, and would make its memory look smaller.
 const { benchInference } = await import("./inference.js");
-printTable(
-  "Inference: ms a request, one client",
-  ["what", "p50", "p95", "against", "ratio"],
-  await benchInference(),
-);
+printTable("Inference: ms a request, one client", ["what", "p50", "p95", "against", "ratio"], await benchInference());
 process.exit(0);

@@ -31,7 +31,7 @@ describe("the store of telemetry", () => {
   }
 
   it("keeps so many windows of a device and no more: the oldest to come go first, and are counted", async () => {
-    const repository = await TelemetryRepository.open(database, settings, { windows: 5, bytes: PLENTY });
+    const repository = new TelemetryRepository(database, settings, { windows: 5, bytes: PLENTY });
     const removed: number[] = [];
     repository.onRemoved = (_deviceId, windows) => removed.push(windows);
     // By its own clock the first window is the newest.
@@ -44,7 +44,7 @@ describe("the store of telemetry", () => {
   });
 
   it("keeps so many bytes of a device and no more, and a full device costs no other its windows", async () => {
-    const repository = await TelemetryRepository.open(database, settings, { windows: PLENTY, bytes: 10_000 });
+    const repository = new TelemetryRepository(database, settings, { windows: PLENTY, bytes: 10_000 });
     await store(repository, { ...windowOf(0), deviceId: "other" });
     const errors = Object.fromEntries(Array.from({ length: 64 }, (_, index) => [`${index}`.padStart(60, "x"), 1]));
     for (let sequence = 0; sequence < 10; sequence++) {
@@ -56,7 +56,7 @@ describe("the store of telemetry", () => {
   });
 
   it("counts what retention and removal took away, so that a quota is not used up by what is gone", async () => {
-    const repository = await TelemetryRepository.open(database, settings, { windows: 5, bytes: PLENTY });
+    const repository = new TelemetryRepository(database, settings, { windows: 5, bytes: PLENTY });
     for (let sequence = 0; sequence < 5; sequence++) await store(repository, windowOf(sequence));
     expect(await repository.removeBefore(3)).toBe(false);
     for (let sequence = 5; sequence < 8; sequence++) await store(repository, windowOf(sequence));
@@ -67,7 +67,7 @@ describe("the store of telemetry", () => {
   });
 
   it("tells of each window once, in one batch and in two", async () => {
-    const repository = await TelemetryRepository.open(database, settings);
+    const repository = new TelemetryRepository(database, settings);
     const fresh = await Promise.all([1, 1, 2].map((sequence) => store(repository, windowOf(sequence))));
     expect(fresh.map((result) => result.fresh)).toEqual([true, false, true]);
     expect((await store(repository, windowOf(2))).fresh).toBe(false);
@@ -75,7 +75,7 @@ describe("the store of telemetry", () => {
   });
 
   it("reads a long range in parts and lets everyone else work in between", async () => {
-    const repository = await TelemetryRepository.open(database, settings);
+    const repository = new TelemetryRepository(database, settings);
     await Promise.all(Array.from({ length: 1_000 }, (_, sequence) => store(repository, windowOf(sequence))));
     let turns = 0;
     let reading = true;
@@ -89,34 +89,5 @@ describe("the store of telemetry", () => {
     reading = false;
     expect(sequences).toEqual(Array.from({ length: 950 }, (_, index) => 999 - index));
     expect(turns).toBeGreaterThanOrEqual(9);
-  });
-
-  it("makes the points of windows that an older version stored", async () => {
-    const { deviceId: device_id, streamId: stream_id, serving, inference, system } = windowOf(0);
-    const content = JSON.stringify({ serving, inference: { ...inference, count: 7 }, system });
-    const rows = Array.from({ length: 1_200 }, (_, sequence) => ({
-      device_id,
-      stream_id,
-      sequence,
-      received_at: sequence,
-      started_at: sequence,
-      ended_at: sequence,
-      dropped: 0,
-      content,
-    }));
-    await database
-      .tables<{ telemetry_window: (typeof rows)[number] }>()
-      .insertInto("telemetry_window")
-      .values(rows)
-      .execute();
-    const repository = await TelemetryRepository.open(database, settings, { windows: 1_100, bytes: PLENTY });
-    expect(await kept(repository)).toHaveLength(1_200);
-    for await (const { point, classCounts } of repository.find("pi", 0, 10, 1)) {
-      expect([point.requests, classCounts]).toEqual([7, "[3,1]"]);
-    }
-    await store(repository, windowOf(5_000));
-    expect(await kept(repository)).toHaveLength(1_100);
-    // A second start finds them.
-    expect(await kept(await TelemetryRepository.open(database, settings))).toHaveLength(1_100);
   });
 });

@@ -109,7 +109,8 @@ export function emptyGraph(input: (number | string)[], output: (number | string)
   return EditableGraph.decode(toBinary(onnx.ModelProtoSchema, empty));
 }
 
-function valueInfo(name: string, dims: (number | string)[]) {
+/** A float value with its dimensions; a text is an open one. */
+export function valueInfo(name: string, dims: (number | string)[]) {
   const dim = dims.map((size) =>
     create(onnx.TensorShapeProto_DimensionSchema, {
       value: typeof size === "string" ? { case: "dimParam", value: size } : { case: "dimValue", value: BigInt(size) },

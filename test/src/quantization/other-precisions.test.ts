@@ -17,6 +17,7 @@ import {
   quantizeWeights,
   readFloats,
   STATIC_RECIPES,
+  searchVariant,
   shapeOf,
 } from "@sartor/onnx";
 import { describe, expect, it } from "vitest";
@@ -134,6 +135,27 @@ describe("float16", () => {
     expect(kept.length).toBeGreaterThan(1);
     const [fit] = (await compareOutputs(model, half, samples())).values();
     expect(fit).toBeGreaterThan(45);
+  });
+});
+
+describe("a model of an older operator set", () => {
+  it("is raised and quantized, with the same search as any other", async () => {
+    const graph = emptyGraph(["batch", 3, 16, 16], ["batch", 8], 9);
+    const weights = Float32Array.from({ length: 8 * 27 }, (_, index) => Math.sin(index) / 4);
+    graph.addInitializer(makeTensor("w", ELEMENT.float, [8, 3, 3, 3], weights));
+    graph.addNode({ opType: "Conv", inputs: ["image", "w"], outputs: ["c"] });
+    const clip = graph.addNode({ opType: "Clip", inputs: ["c"], outputs: ["r"] });
+    clip.attribute.push(floatOf("min", 0), floatOf("max", 6));
+    graph.addNode({ opType: "GlobalAveragePool", inputs: ["r"], outputs: ["g"] });
+    graph.addNode({ opType: "Flatten", inputs: ["g"], outputs: ["f"] });
+    graph.addNode({ opType: "Softmax", inputs: ["f"], outputs: ["logits"] });
+    const model = await foldModel(graph.encode());
+    const images = drawImages(6, 16, 4);
+    const samples = () => batches("image", images, [3, 16, 16], 1);
+    const calibration = await calibrateModel(model, samples());
+    const found = await searchVariant({ model, recipe: STATIC_RECIPES.u8s8, calibration, samples });
+    expect(found.decibels).toBeGreaterThan(35);
+    expect(EditableGraph.decode(found.quantized.model).opset()).toBe(13);
   });
 });
 

@@ -1,5 +1,5 @@
 import type { NodeProto } from "onnx-buf";
-import { EditableGraph } from "../graph/index.js";
+import { EditableGraph, requireOpset13 } from "../graph/index.js";
 import type { QuantizedModel } from "../quantize/index.js";
 
 /** A quantized layer beside its fp32 original in one graph. */
@@ -28,7 +28,7 @@ export function shadowModel(original: Uint8Array, variant: QuantizedModel): Shad
   const graph = EditableGraph.decode(original);
   const quantized = EditableGraph.decode(variant.model);
   const byName = new Map(quantized.nodes.map((node) => [node.name, node]));
-  if (graph.opset() < quantized.opset()) graph.setOpset("", quantized.opset());
+  requireOpset13(graph);
   const copier = new Copier(graph, quantized);
   const layers: ShadowLayer[] = [];
   for (const { name, operator, input, output } of variant.layers) {
