@@ -28,11 +28,6 @@ export function toRows(received: Received<TelemetryWindow>): WindowRows & { read
   return { window, ...pointOf(window, message) };
 }
 
-/** Makes a stored window's point. */
-export function toPointRow(window: TelemetryWindowTable): TelemetryPointTable {
-  return pointOf(window, decodeContent(window.content)).point;
-}
-
 function pointOf(window: TelemetryWindowTable, content: WindowContent) {
   const shown = toPoint({ ...content, startedAt: window.started_at, endedAt: window.ended_at });
   const [text, classCounts] = [encodePoint(shown), encodeClassCounts(content.inference.classCounts)];

@@ -32,9 +32,10 @@ import { printTable } from "./table.js";
  *
  *     node test/dist/bench/quantization.js --python PYTHON_WITH_ONNXRUNTIME_1.30 [--only road-sign]
  *
+ * --images is the number of pictures that networks with drawn weights are judged by; with few, near ties decide whether classes agree.
  * Without --python only our own variants are measured.
  */
-const USAGE = "usage: node quantization.js [--python PROGRAM] [--only NETWORK] [--runs N]";
+const USAGE = "usage: node quantization.js [--python PROGRAM] [--only NETWORK] [--runs N] [--images N]";
 
 interface Network {
   readonly name: string;
@@ -54,6 +55,7 @@ const { values } = parseArgs({
     python: { type: "string" },
     only: { type: "string" },
     runs: { type: "string", default: "60" },
+    images: { type: "string", default: "400" },
     help: { type: "boolean", default: false },
   },
 });
@@ -90,7 +92,7 @@ function* networks(): Generator<Network> {
       model: build(side),
       shape: [3, side, side],
       calibration: drawImages(24, side, 1),
-      evaluation: drawImages(100, side, 2),
+      evaluation: drawImages(Number(values.images), side, 2),
     };
   }
 }
