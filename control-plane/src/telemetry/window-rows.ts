@@ -4,7 +4,7 @@ import { encodeClassCounts } from "./class-counts.js";
 import { encodePoint } from "./point-code.js";
 import type { TelemetryPointTable, TelemetryWindowTable } from "./telemetry.tables.js";
 import { toPoint } from "./telemetry-point.js";
-import { decodeContent, encodeContent, type WindowContent } from "./window-content.js";
+import { encodeContent, type WindowContent } from "./window-content.js";
 
 /** A window as its rows. */
 export interface WindowRows {
