@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { Command, InvalidArgumentError } from "commander";
 import { addDeviceCommands } from "./commands/device.js";
 import { addModelCommands } from "./commands/model.js";
@@ -12,6 +13,7 @@ const MAXIMUM_DEVICES = 50;
 export function buildProgram(): Command {
   const program = new Command("sartor")
     .description("Operates a fleet of edge devices.")
+    .version(readVersion())
     .option("--url <address>", "address of the control plane (SARTOR_URL)")
     .option("--token <token>", "operator token (SARTOR_OPERATOR_TOKEN)")
     .option("--state <folder>", "state folder of a control plane on this machine", DEFAULT_STATE_FOLDER);
@@ -28,6 +30,11 @@ export function buildProgram(): Command {
   addModelCommands(program);
   addRolloutCommands(program);
   return program;
+}
+
+function readVersion(): string {
+  const manifest = readFileSync(new URL("../package.json", import.meta.url), "utf8");
+  return (JSON.parse(manifest) as { version: string }).version;
 }
 
 function parseCount(text: string): number {

@@ -1,49 +1,9 @@
-/** English names of the 43 classes of GTSRB, in the data set's order: the index is the class. */
-export const ROAD_SIGN_LABELS: readonly string[] = [
-  "Speed limit 20 km/h",
-  "Speed limit 30 km/h",
-  "Speed limit 50 km/h",
-  "Speed limit 60 km/h",
-  "Speed limit 70 km/h",
-  "Speed limit 80 km/h",
-  "End of speed limit 80 km/h",
-  "Speed limit 100 km/h",
-  "Speed limit 120 km/h",
-  "No passing",
-  "No passing for trucks",
-  "Right of way at the next crossing",
-  "Priority road",
-  "Yield",
-  "Stop",
-  "No vehicles",
-  "No trucks",
-  "No entry",
-  "General caution",
-  "Bend to the left",
-  "Bend to the right",
-  "Double bend",
-  "Bumpy road",
-  "Slippery road",
-  "Road narrows on the right",
-  "Road works",
-  "Traffic signals",
-  "Pedestrians",
-  "Children",
-  "Bicycles",
-  "Ice or snow",
-  "Wild animals",
-  "End of all limits",
-  "Turn right ahead",
-  "Turn left ahead",
-  "Ahead only",
-  "Ahead or right",
-  "Ahead or left",
-  "Keep right",
-  "Keep left",
-  "Roundabout",
-  "End of no passing",
-  "End of no passing for trucks",
-];
+import { readFileSync } from "node:fs";
+
+/** English names of the 43 classes of GTSRB, in the data set's order: the index is the class. One list for camera, tests and training. */
+export const ROAD_SIGN_LABELS: readonly string[] = JSON.parse(
+  readFileSync(new URL("../labels.json", import.meta.url), "utf8"),
+);
 
 /** Number of classes. */
 export const ROAD_SIGN_CLASS_COUNT = ROAD_SIGN_LABELS.length;

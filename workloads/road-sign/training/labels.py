@@ -1,50 +1,10 @@
 """The 43 classes of GTSRB, in the data set's own order, and how mirroring maps one class to another."""
 
-LABELS = [
-    "Speed limit 20 km/h",
-    "Speed limit 30 km/h",
-    "Speed limit 50 km/h",
-    "Speed limit 60 km/h",
-    "Speed limit 70 km/h",
-    "Speed limit 80 km/h",
-    "End of speed limit 80 km/h",
-    "Speed limit 100 km/h",
-    "Speed limit 120 km/h",
-    "No passing",
-    "No passing for trucks",
-    "Right of way at the next crossing",
-    "Priority road",
-    "Yield",
-    "Stop",
-    "No vehicles",
-    "No trucks",
-    "No entry",
-    "General caution",
-    "Bend to the left",
-    "Bend to the right",
-    "Double bend",
-    "Bumpy road",
-    "Slippery road",
-    "Road narrows on the right",
-    "Road works",
-    "Traffic signals",
-    "Pedestrians",
-    "Children",
-    "Bicycles",
-    "Ice or snow",
-    "Wild animals",
-    "End of all limits",
-    "Turn right ahead",
-    "Turn left ahead",
-    "Ahead only",
-    "Ahead or right",
-    "Ahead or left",
-    "Keep right",
-    "Keep left",
-    "Roundabout",
-    "End of no passing",
-    "End of no passing for trucks",
-]
+import json
+from pathlib import Path
+
+# One list for the camera, the tests and the training.
+LABELS = json.loads((Path(__file__).parent.parent / "labels.json").read_text(encoding="utf-8"))
 
 # Class -> class of its mirror image (left and right swapped). A class that is absent must not be mirrored.
 MIRROR = {
