@@ -17,7 +17,7 @@ const FP32_RUNTIME: RuntimeSettings = {
   sessionConfig: { "session.intra_op.allow_spinning": "0" },
 };
 
-/** Makes the variants of a model version, each by a job. The one for now is the model as it was uploaded. */
+/** Makes the variants of a model version, each by a job. The fp32 variant is the model as it was uploaded. */
 @Injectable()
 export class VariantsService {
   constructor(
