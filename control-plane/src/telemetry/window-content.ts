@@ -7,7 +7,3 @@ export type WindowContent = Pick<TelemetryWindow, "serving" | "inference" | "sys
 export function encodeContent({ serving, inference, system }: TelemetryWindow): string {
   return JSON.stringify({ serving, inference, system } satisfies WindowContent);
 }
-
-export function decodeContent(content: string): WindowContent {
-  return JSON.parse(content) as WindowContent;
-}
