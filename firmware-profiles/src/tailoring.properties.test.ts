@@ -1,7 +1,8 @@
-import { MODEL_FAMILIES, type ModelCard } from "@sartor/shared/domain/tailoring";
+import type { ModelCard } from "@sartor/shared/domain/tailoring";
 import {
   EXECUTION_PROVIDERS,
   MAXIMUM_CANDIDATES,
+  MODEL_FAMILIES,
   type TailoringPolicy,
   type TuningMeasurement,
   tailoringPlanSchema,

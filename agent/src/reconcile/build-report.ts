@@ -37,6 +37,7 @@ export function buildReport(sources: ReportSources): ReportBody {
     },
     deployment: sources.record === null ? null : describeDeployment(sources.record, sources.progress),
     serving: sources.serving,
+    tuning: null,
     outbox: sources.outbox,
   };
 }

@@ -16,6 +16,7 @@ const desired = (id: string | null, generation = 1): DesiredState => ({
   generation,
   issuedAt: 0,
   deployment: id === null ? null : deployment(id),
+  tuning: null,
   telemetry: { windowSeconds: 60 },
 });
 const record = (step: DeploymentRecord["step"], more: Partial<DeploymentRecord> = {}): DeploymentRecord => ({

@@ -168,6 +168,7 @@ const desiredOf = (bundle: TestBundle, generation: number): DesiredState => ({
     bundle: { bundleId: bundle.bundleId, manifestBytes: bundle.bytes.byteLength, model: "road-sign", version: "1.0.0" },
     probe: { deadlineMs: 60_000, soakMs: 0 },
   },
+  tuning: null,
   telemetry: { windowSeconds: 60 },
 });
 

@@ -32,13 +32,18 @@ export function makeBundle(seed: number, chunkBytes = 1000, modelBytes = 3500): 
     schemaVersion: 1,
     model: "road-sign",
     version: `1.0.${seed}`,
-    variant: { name: "fp32", precision: "fp32" },
+    variant: {
+      name: "fp32",
+      kind: "fp32",
+      golden: { absoluteTolerance: 0.001, relativeTolerance: 0.001, minimumTopOneAgreement: 1 },
+    },
     runtime: {
       adapter: "onnxruntime-node",
       executionProviders: ["cpu"],
       intraOpThreads: 1,
       graphOptimizationLevel: "all",
       sessionConfig: {},
+      providerOptions: {},
     },
     modelManifest: {
       schemaVersion: 1,

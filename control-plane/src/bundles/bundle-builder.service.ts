@@ -41,7 +41,7 @@ export class BundleBuilder {
       schemaVersion: 1,
       model: version.manifest.name,
       version: version.manifest.version,
-      variant: { name: variant.name, precision: variant.precision },
+      variant: { name: variant.name, kind: variant.precision, golden: version.manifest.golden },
       runtime: variant.runtime,
       modelManifest: version.manifest,
       entry: { model: MODEL_FILE, golden: GOLDEN_FILE },

@@ -79,7 +79,20 @@ export class BundlesService implements OnModuleInit {
       variant.versionId,
       variants.flatMap(({ variantId: id, name, precision, digest, bytes }) => {
         const bundled = bundles.get(id);
-        return bundled === undefined ? [] : [{ variantId: id, name, precision, digest, bytes, bundleId: bundled }];
+        return bundled === undefined
+          ? []
+          : [
+              {
+                variantId: id,
+                name,
+                kind: precision,
+                digest,
+                bytes,
+                bundleId: bundled,
+                accuracy: null,
+                floatLayers: 0,
+              },
+            ];
       }),
     );
   }

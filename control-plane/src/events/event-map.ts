@@ -5,6 +5,7 @@ import type {
   Inventory,
   ReportedState,
   TelemetryWindow,
+  TuningReport,
 } from "@sartor/shared/protocol";
 
 /** A message of a device, validated. */
@@ -25,6 +26,7 @@ export interface EventMap {
   "device.reported": Received<ReportedState>;
   "device.telemetry": Received<TelemetryWindow>;
   "device.event": Received<DeviceEvent>;
+  "device.tuning": Received<TuningReport>;
   /** A message did not fit its schema and was dropped. */
   "device.invalid_message": {
     readonly deviceId: string;
@@ -61,6 +63,18 @@ export interface EventMap {
   "model.version_added": { readonly versionId: string };
   /** A variant's content is there; its bundle is to be cut. */
   "variant.built": { readonly variantId: string };
+
+  // --- variants and tailoring --------------------------------------------------------------------
+  /** Anything that a VariantBuildView shows has changed. */
+  "build.changed": { readonly buildId: string };
+  /** Anything that a ModelVersionView shows has changed; its variants above all. */
+  "model.changed": { readonly model: string; readonly version: string };
+  /** Anything that a TuningView shows has changed. */
+  "tuning.changed": { readonly tuningId: string; readonly deviceId: string };
+  /** A device is to be told what to measure, or that it need not any more. */
+  "tuning.ordered": { readonly deviceId: string };
+  /** A device has reported what it measured; it is stored. */
+  "tuning.finished": { readonly tuningId: string; readonly deviceId: string };
 
   // --- rollouts --------------------------------------------------------------------------------
   /** A new desired state was published for a device. */

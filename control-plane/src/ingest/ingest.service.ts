@@ -116,6 +116,8 @@ export class IngestService implements OnModuleInit, OnModuleDestroy {
         return this.events.emitAndWait("device.telemetry", { deviceId, message: uplink.message, receivedAt });
       case "events":
         return this.events.emitAndWait("device.event", { deviceId, message: uplink.message, receivedAt });
+      case "tuning":
+        return this.events.emitAndWait("device.tuning", { deviceId, message: uplink.message, receivedAt });
     }
   }
 

@@ -10,7 +10,9 @@ import {
   type ReportedState,
   reportedSchema,
   type TelemetryWindow,
+  type TuningReport,
   telemetryWindowSchema,
+  tuningReportSchema,
   type UplinkKind,
 } from "@sartor/shared/protocol";
 
@@ -19,7 +21,8 @@ export type UplinkMessage =
   | { readonly kind: "inventory"; readonly message: Inventory }
   | { readonly kind: "reported"; readonly message: ReportedState }
   | { readonly kind: "telemetry"; readonly message: TelemetryWindow }
-  | { readonly kind: "events"; readonly message: DeviceEvent };
+  | { readonly kind: "events"; readonly message: DeviceEvent }
+  | { readonly kind: "tuning"; readonly message: TuningReport };
 
 /** Reads a message by its kind. One that names another device than its topic does not fit either. */
 export function parseUplink(deviceId: string, kind: UplinkKind, payload: Uint8Array): ParseResult<UplinkMessage> {
@@ -43,6 +46,8 @@ function parseByKind(kind: UplinkKind, payload: Uint8Array): ParseResult<UplinkM
       return tagged(kind, parseMessage<TelemetryWindow>(telemetryWindowSchema, payload, LIMITS.mqttPacketBytes));
     case "events":
       return tagged(kind, parseMessage<DeviceEvent>(deviceEventSchema, payload, LIMITS.mqttPacketBytes));
+    case "tuning":
+      return tagged(kind, parseMessage<TuningReport>(tuningReportSchema, payload, LIMITS.mqttPacketBytes));
   }
 }
 

@@ -181,6 +181,7 @@ function toView(row: ModelVersionTable): ModelVersionView {
     bytes: row.model_bytes,
     opset: info.opsets["ai.onnx"] ?? 0,
     parameters: info.parameters,
+    macs: null,
     variants: JSON.parse(row.variants),
   };
 }

@@ -307,6 +307,7 @@ function toStored(row: DeviceDeploymentTable): StoredDeployment {
     rolloutId: row.rollout_id,
     deviceId: row.device_id,
     bundleId: row.bundle_id,
+    tailoring: null,
     wave: row.wave,
     status,
     step,

@@ -200,6 +200,7 @@ async function planOne(
     generation: (stored?.generation ?? 0) + 1,
     issuedAt: context.now,
     deployment,
+    tuning: null,
     telemetry,
   });
 }

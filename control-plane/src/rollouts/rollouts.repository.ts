@@ -173,6 +173,7 @@ export class RolloutsRepository {
         model: row.model,
         version: row.version,
         status: row.status,
+        origin: "request",
         createdAt: row.created_at,
         finishedAt: row.finished_at,
         counts,

@@ -15,6 +15,7 @@ const FP32_RUNTIME: RuntimeSettings = {
   intraOpThreads: 1,
   graphOptimizationLevel: "all",
   sessionConfig: { "session.intra_op.allow_spinning": "0" },
+  providerOptions: {},
 };
 
 /** Makes the variants of a model version, each by a job. The fp32 variant is the model as it was uploaded. */

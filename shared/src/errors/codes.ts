@@ -191,6 +191,67 @@ export const ERROR_CODES = {
     "A value that is to be quantized was not calibrated.",
     "Calibrate the model that is quantized, not another one.",
   ),
+  SRT_PRUNE_NOTHING: entry(
+    422,
+    "The model has no convolution whose channels can be removed.",
+    "Leave the pruned variants out of the build.",
+  ),
+  SRT_PRUNE_INACCURATE: entry(
+    422,
+    "The pruned network is less accurate than the policy allows.",
+    "Remove a smaller share of the channels, or leave the pruned variants out.",
+  ),
+  SRT_DATASET_INVALID: entry(
+    422,
+    "The uploaded samples cannot be used for this model.",
+    "Read the message: it names the tensor; docs/variants.md says what a dataset holds.",
+  ),
+  SRT_DATASET_UNKNOWN: entry(404, "No such dataset.", "Check the id against the model's datasets."),
+  SRT_DATASET_EXISTS: entry(
+    409,
+    "The model has a dataset of this name with other content.",
+    "Choose another name; a dataset never changes.",
+  ),
+  SRT_DATASET_IN_USE: entry(
+    409,
+    "A build that has not ended reads this dataset.",
+    "Wait for the build to end, or cancel it.",
+  ),
+  SRT_BUILD_UNKNOWN: entry(404, "No such build.", "Check the build id."),
+  SRT_BUILD_MEMORY: entry(
+    422,
+    "Building a variant needs more memory than a build may take.",
+    "Give the control plane more memory (SARTOR_BUILD_MEMORY_BYTES), or a smaller model.",
+  ),
+  SRT_BUILD_CRASHED: entry(
+    500,
+    "The process that builds variants ended again and again without a result.",
+    "Look up the build in the control plane's log and report it; the model's other variants are not touched.",
+  ),
+  SRT_BUILD_TIMED_OUT: entry(
+    422,
+    "A build took longer than builds may take.",
+    "Use fewer samples, or raise SARTOR_BUILD_TIME_SECONDS.",
+  ),
+  SRT_VARIANT_UNKNOWN: entry(404, "No such variant.", "Check the name against the version's variants."),
+  // --- tailoring and tuning --------------------------------------------------------------------
+  SRT_PROFILE_UNKNOWN: entry(404, "No such firmware profile.", "Check the id against GET /api/v1/firmware-profiles."),
+  SRT_TAILORING_NO_INVENTORY: entry(
+    409,
+    "The device has not said yet what hardware it is.",
+    "Wait until it has connected once.",
+  ),
+  SRT_TAILORING_NO_VARIANT: entry(
+    422,
+    "No variant of the model fits this device and the policy.",
+    "Read the plan: it says what was ruled out and why; build another variant or relax the policy.",
+  ),
+  SRT_TUNING_UNKNOWN: entry(404, "No such tuning.", "Check the tuning id."),
+  SRT_TUNING_FAILED: entry(
+    500,
+    "The device could not measure any candidate.",
+    "Read the results: each candidate says why; then ask for the tuning again.",
+  ),
   // --- blobs and bundles ---------------------------------------------------------------------
   SRT_BLOB_UNKNOWN: entry(404, "No blob has this digest.", "Upload the content first, or check the digest."),
   SRT_DIGEST_MISMATCH: entry(

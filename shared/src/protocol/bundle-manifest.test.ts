@@ -35,7 +35,11 @@ const manifestOf = (files: readonly ReturnType<typeof file>[], change: object = 
   schemaVersion: 1,
   model: "road-sign",
   version: "1.0.0",
-  variant: { name: "fp32", precision: "fp32" },
+  variant: {
+    name: "fp32",
+    kind: "fp32",
+    golden: { absoluteTolerance: 0.001, relativeTolerance: 0.001, minimumTopOneAgreement: 1 },
+  },
   runtime: {
     adapter: "onnxruntime-node",
     executionProviders: ["cpu"],

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { LIMITS } from "./limits.js";
-import { modelManifestSchema } from "./model-manifest.js";
+import { goldenToleranceSchema, modelManifestSchema } from "./model-manifest.js";
 import { countSchema, digestSchema, modelNameSchema, modelVersionSchema, shortTextSchema } from "./primitives.js";
+import { runtimeAdapterSchema, variantKindSchema } from "./tailoring.js";
 
 /** File names inside a bundle: one level, no dots in front, so that no name can leave the slot. */
 export const bundleFileNameSchema = z
@@ -25,15 +26,17 @@ export const bundleFileSchema = z
   );
 export type BundleFile = z.infer<typeof bundleFileSchema>;
 
-/** How a variant wants to be run. */
+/** How a variant is run: by its bundle where nothing else is said, or as a device's own desired state says. */
 export const runtimeSettingsSchema = z.object({
-  adapter: z.enum(["onnxruntime-node"]),
+  adapter: runtimeAdapterSchema,
   /** Execution providers in order, by ONNX Runtime's own names. */
   executionProviders: z.array(shortTextSchema).min(1).max(8),
   intraOpThreads: z.number().int().min(1).max(256),
   graphOptimizationLevel: z.enum(["disabled", "basic", "extended", "all"]),
   /** Further session configuration entries, as ONNX Runtime spells them. */
   sessionConfig: z.record(z.string().max(128), z.string().max(256)).default({}),
+  /** Options of the first execution provider, as ONNX Runtime spells them. */
+  providerOptions: z.record(z.string().max(128), z.string().max(256)).default({}),
 });
 export type RuntimeSettings = z.infer<typeof runtimeSettingsSchema>;
 
@@ -46,7 +49,12 @@ export const bundleManifestSchema = z
     schemaVersion: z.literal(1),
     model: modelNameSchema,
     version: modelVersionSchema,
-    variant: z.object({ name: shortTextSchema, precision: z.enum(["fp32"]) }),
+    variant: z.object({
+      name: shortTextSchema,
+      kind: variantKindSchema,
+      /** What its golden vectors must hold on a device: another precision has other golden vectors and rounds otherwise. */
+      golden: goldenToleranceSchema,
+    }),
     runtime: runtimeSettingsSchema,
     modelManifest: modelManifestSchema,
     /** Which file is what. */

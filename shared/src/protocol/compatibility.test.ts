@@ -14,6 +14,7 @@ const desired = {
   generation: 4,
   issuedAt: 1_700_000_000_000,
   deployment: null,
+  tuning: null,
   telemetry: { windowSeconds: 60 },
 };
 const read = (payload: Uint8Array) => parseMessage(desiredSchema, payload, LIMITS.mqttPacketBytes);

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { runtimeSettingsSchema } from "./bundle-manifest.js";
 import {
   countSchema,
   deviceIdSchema,
@@ -8,6 +9,7 @@ import {
   timestampSchema,
   ulidSchema,
 } from "./primitives.js";
+import { tuningOrderSchema } from "./tuning.js";
 import { PROTOCOL_VERSION } from "./version.js";
 
 /** What one device shall do for one bundle: part of its desired state. */
@@ -21,6 +23,8 @@ export const desiredDeploymentSchema = z.object({
     model: modelNameSchema,
     version: modelVersionSchema,
   }),
+  /** How this device runs it; as the bundle says when absent. */
+  runtime: runtimeSettingsSchema.optional(),
   probe: z.object({
     /** Longest time that activation and probe may take together, ms; then the agent rolls back. */
     deadlineMs: z.number().int().min(1_000).max(3_600_000),
@@ -43,6 +47,8 @@ export const desiredSchema = z
     generation: countSchema,
     issuedAt: timestampSchema,
     deployment: desiredDeploymentSchema.nullable(),
+    /** What the device shall measure; null: nothing, and what is under way is given up. */
+    tuning: tuningOrderSchema.nullable().default(null),
     telemetry: z.object({
       /** Length of a telemetry window, s. */
       windowSeconds: z.number().int().min(1).max(86_400),

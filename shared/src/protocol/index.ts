@@ -1,5 +1,6 @@
 export * from "./bundle-manifest.js";
 export * from "./compatibility.js";
+export * from "./datasets.js";
 export * from "./desired.js";
 export * from "./enrolment.js";
 export * from "./events.js";
@@ -12,4 +13,6 @@ export * from "./rest.js";
 export * from "./tailoring.js";
 export * from "./telemetry.js";
 export * from "./topics.js";
+export * from "./tuning.js";
+export * from "./variants.js";
 export * from "./version.js";

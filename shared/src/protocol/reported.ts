@@ -11,6 +11,7 @@ import {
   timestampSchema,
   ulidSchema,
 } from "./primitives.js";
+import { reportedTuningSchema } from "./tuning.js";
 import { PROTOCOL_VERSION } from "./version.js";
 
 /** Coarse status of a DeviceDeployment; the words are those of AWS IoT job executions. */
@@ -89,6 +90,8 @@ export const servingSchema = z.object({
   model: modelNameSchema.optional(),
   version: modelVersionSchema.optional(),
   variant: shortTextSchema.optional(),
+  /** Threads of the session that answers. */
+  intraOpThreads: z.number().int().min(1).max(256).optional(),
   /** Execution providers that really ran the graph, by the runtime's own word. */
   executionProviders: z.array(shortTextSchema).max(16).optional(),
   /** Address of the local inference endpoint, as seen on the device. */
@@ -112,6 +115,8 @@ export const reportedSchema = z
     slots: z.object({ active: slotSchema.nullable(), inactive: slotSchema.nullable() }),
     deployment: reportedDeploymentSchema.nullable(),
     serving: servingSchema,
+    /** The tuning in hand; null when there is none. */
+    tuning: reportedTuningSchema.nullable().default(null),
     outbox: z.object({
       /** Messages that wait for the broker. */
       queued: countSchema,

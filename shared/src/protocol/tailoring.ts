@@ -32,6 +32,13 @@ export type ExecutionProviderName = (typeof EXECUTION_PROVIDERS)[number];
 export const RUNTIME_ADAPTERS = ["onnxruntime-node", "triton", "openvino-model-server"] as const;
 export type RuntimeAdapterName = (typeof RUNTIME_ADAPTERS)[number];
 
+/**
+ * What a network is made of: it decides which kinds of variants make sense and how much int8 may win. "depthwise" is a
+ * convolutional network that spends most of its time in depthwise convolutions (MobileNet and its like).
+ */
+export const MODEL_FAMILIES = ["convolution", "depthwise", "transformer", "language_model", "other"] as const;
+export type ModelFamily = (typeof MODEL_FAMILIES)[number];
+
 /** Most candidates of one plan: what the tuner can compare within its time budget. */
 export const MAXIMUM_CANDIDATES = 6;
 

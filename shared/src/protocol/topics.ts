@@ -3,7 +3,7 @@ import { PROTOCOL_VERSION } from "./version.js";
 const PREFIX = `sartor/v${PROTOCOL_VERSION}`;
 
 /** What a device publishes. */
-export const UPLINK_KINDS = ["inventory", "reported", "telemetry", "events"] as const;
+export const UPLINK_KINDS = ["inventory", "reported", "telemetry", "events", "tuning"] as const;
 export type UplinkKind = (typeof UPLINK_KINDS)[number];
 
 /** What a device subscribes to. */

@@ -100,7 +100,7 @@ describe("registering a model version", () => {
       bytes: tiny.onnx.byteLength,
       opset: 17,
       manifest: tiny.manifest,
-      variants: [{ name: "fp32", precision: "fp32", digest: digestOf(tiny.onnx) }],
+      variants: [{ name: "fp32", kind: "fp32", digest: digestOf(tiny.onnx) }],
     });
     const path = "/api/v1/models/tiny/versions/1.0.0";
     expect((await rest<ModelVersionView>(controlPlane, "GET", path)).body).toEqual(body);

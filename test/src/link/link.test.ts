@@ -236,6 +236,7 @@ const reported = {
   agent: { version: "0.1.0", bootId: "boot", startedAt: 0 },
   slots: { active: null, inactive: null },
   deployment: null,
+  tuning: null,
   serving: { state: "none" as const },
   outbox: { queued: 0, droppedTelemetry: 0 },
 };

@@ -35,6 +35,7 @@ export function reported(deviceId: string, sequence: number, bootId = "boot-1"):
     slots: { active: null, inactive: null },
     deployment: null,
     serving: { state: "none" },
+    tuning: null,
     outbox: { queued: 0, droppedTelemetry: 0 },
   };
 }

@@ -290,7 +290,11 @@ export function bundleOf(model: TinyModel, runtime: Partial<RuntimeSettings> = {
     schemaVersion: 1,
     model: model.manifest.name,
     version: model.manifest.version,
-    variant: { name: "fp32-cpu", precision: "fp32" },
+    variant: {
+      name: "fp32-cpu",
+      kind: "fp32",
+      golden: { absoluteTolerance: 0.001, relativeTolerance: 0.001, minimumTopOneAgreement: 1 },
+    },
     runtime: {
       adapter: "onnxruntime-node",
       executionProviders: ["cpu"],

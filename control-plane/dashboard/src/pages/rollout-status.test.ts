@@ -10,6 +10,7 @@ function deployment(id: string, changes: Partial<DeviceDeploymentView> = {}): De
     deviceName: id,
     emulated: false,
     bundleId: "sha256:00",
+    tailoring: null,
     wave: 1,
     status: "queued",
     step: "waiting",
@@ -24,7 +25,16 @@ function deployment(id: string, changes: Partial<DeviceDeploymentView> = {}): De
 
 function rollout(deployments: DeviceDeploymentView[], changes: Partial<RolloutDetail> = {}): RolloutDetail {
   const counts = { queued: 0, in_progress: 0, succeeded: 0, failed: 0, timed_out: 0, rejected: 0, canceled: 0 };
-  const base = { rolloutId: "R", name: "r", model: "m", version: "1.0.0", createdAt: 0, finishedAt: null, counts };
+  const base = {
+    rolloutId: "R",
+    name: "r",
+    model: "m",
+    version: "1.0.0",
+    origin: "request" as const,
+    createdAt: 0,
+    finishedAt: null,
+    counts,
+  };
   return { ...base, status: "running", deployments, ...changes };
 }
 

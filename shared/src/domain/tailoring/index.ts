@@ -1,9 +1,7 @@
 export { HALF_LIFE_DAYS, MAXIMUM_AGE_DAYS, MINIMUM_RUNS, TRUSTED_WEIGHT } from "./evidence.js";
 export {
   baselineAccuracy,
-  MODEL_FAMILIES,
   type ModelCard,
-  type ModelFamily,
   type ModelVariantCard,
   modelCardSchema,
   modelVariantCardSchema,

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import {
   countSchema,
+  MODEL_FAMILIES,
   modelNameSchema,
   modelVersionSchema,
   shortTextSchema,
@@ -16,15 +17,10 @@ export const modelVariantCardSchema = z.object({
   fileBytes: countSchema,
   /** Share of the evaluation set that it gets right, 0 to 1; absent when it was not measured. */
   accuracy: z.number().min(0).max(1).optional(),
+  /** Multiply-accumulates of one inference where they differ from the model's (a pruned variant). */
+  macs: countSchema.optional(),
 });
 export type ModelVariantCard = z.infer<typeof modelVariantCardSchema>;
-
-/**
- * What a network is made of: it decides which kinds of variants make sense and how much int8 may win. "depthwise" is a
- * convolutional network that spends most of its time in depthwise convolutions (MobileNet and its like).
- */
-export const MODEL_FAMILIES = ["convolution", "depthwise", "transformer", "language_model", "other"] as const;
-export type ModelFamily = (typeof MODEL_FAMILIES)[number];
 
 /** A model version with all its variants. */
 export const modelCardSchema = z
