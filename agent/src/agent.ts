@@ -2,12 +2,13 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { SartorError } from "@sartor/shared/errors";
-import type { Inventory } from "@sartor/shared/protocol";
+import type { Inventory, TuningEnvironment } from "@sartor/shared/protocol";
 import { z } from "zod";
 import type { AgentSettings } from "./config/index.js";
 import { loadOrEnrol } from "./identity/index.js";
 import {
   collectInventory,
+  DeviceConditionsReader,
   fileProbeCache,
   InventoryMonitor,
   loadEmulatedInventory,
@@ -15,11 +16,12 @@ import {
   readRuntime,
   SystemMetricsReader,
 } from "./inventory/index.js";
+import { LazyTuner } from "./lazy-tuner.js";
 import { Link } from "./link/index.js";
-import { BundleInstaller, DeploymentJournal, HttpBundleSource, SLOT_NAMES, SlotStore } from "./ota/index.js";
+import { BundleInstaller, CandidateStore, DeploymentJournal, HttpBundleSource, SlotStore } from "./ota/index.js";
 import { type Clock, diskSpace, hostFiles, type Logger, runCommand } from "./platform/index.js";
 import { buildReport, Reconciler, ReportPublisher, StepExecutors } from "./reconcile/index.js";
-import { InferenceServer, ModelHost } from "./runtime/index.js";
+import { CandidateProcesses, InferenceServer, ModelHost } from "./runtime/index.js";
 import { OutboxStore, openStateDatabase, SettingsStore } from "./storage/index.js";
 import { TelemetryReporter } from "./telemetry/index.js";
 import { AGENT_VERSION } from "./version.js";
@@ -29,7 +31,14 @@ const DEFAULT_WINDOW_SECONDS = 60;
 const SALT_KEY = "inventory.salt";
 const IDENTITY_KEY = "identity.deviceId";
 /** What belongs to an identity and not to the machine. */
-const KEYS_OF_IDENTITY = ["desired", "reported.sequence", "telemetry.stream", "events.sequence"] as const;
+const KEYS_OF_IDENTITY = [
+  "desired",
+  "reported.sequence",
+  "telemetry.stream",
+  "events.sequence",
+  "tuning.sequence",
+  "tuning.record",
+] as const;
 const LISTEN_RETRY_MS = 5_000;
 
 /** What the agent needs of the outside. */
@@ -116,8 +125,15 @@ export async function startAgent(settings: AgentSettings, { clock, logger, signa
 
   // Over the air: slots, journal, and the loop that moves between them.
   const slots = new SlotStore(settings.stateFolder);
+  const source = new HttpBundleSource(identity);
+  const candidates = new CandidateStore({ root: settings.stateFolder, slots, source, clock, logger });
   const journal = new DeploymentJournal(store);
-  const installer = new BundleInstaller(slots, new HttpBundleSource(identity), clock);
+  const installer = new BundleInstaller({
+    source,
+    clock,
+    complete: () => [...slots.allInstalled(), ...candidates.installed()],
+    makeRoom: () => candidates.discard(new Set()),
+  });
   const executors = new StepExecutors({ journal, slots, installer, serving: host, clock, logger, onChange });
   const reconciler = new Reconciler({
     journal,
@@ -128,7 +144,32 @@ export async function startAgent(settings: AgentSettings, { clock, logger, signa
     logger,
     onChange,
     random: Math.random,
+    // What is deployed goes before what is measured.
+    onBusy: (busy) => (busy ? tuner.interrupt("a deployment has something to do") : tuner.wake()),
   });
+
+  // Tuning: other ways to run the model, measured beside the one that serves.
+  const contenders = new CandidateProcesses({
+    locate: (bundleId) => candidates.locate(bundleId),
+    settings: { childEnvironment: settings.runtimeEnvironment },
+  });
+  const tuner: LazyTuner = new LazyTuner(
+    {
+      loader: contenders,
+      store: candidates,
+      conditions: new DeviceConditionsReader(hostFiles),
+      settings: store,
+      clock,
+      logger,
+      random: Math.random,
+      incumbent: () => incumbentOf(host),
+      environment: () => environmentOf(inventory.monitor.latest),
+      mayMeasure: () => !reconciler.isBusy && ["ready", "none"].includes(host.state().state),
+      report: (report) => link.publishTuning(report),
+      onChange,
+    },
+    running.signal,
+  );
 
   // Link: the line to the control plane.
   const link: Link = new Link({
@@ -145,6 +186,7 @@ export async function startAgent(settings: AgentSettings, { clock, logger, signa
     onDesired: (desired) => {
       reconciler.accept(desired);
       telemetry.setWindowSeconds(desired.telemetry.windowSeconds);
+      tuner.accept(desired.tuning);
     },
     // Level-triggered: whatever the control plane missed or lost, each connect brings it up to date.
     onConnected: () => {
@@ -154,7 +196,10 @@ export async function startAgent(settings: AgentSettings, { clock, logger, signa
   });
 
   // Telemetry: what the device sees of itself.
-  const metrics = new SystemMetricsReader({ files: hostFiles, pids: () => [process.pid, ...host.pids()] });
+  const metrics = new SystemMetricsReader({
+    files: hostFiles,
+    pids: () => [process.pid, ...host.pids(), ...contenders.pids()],
+  });
   const telemetry: TelemetryReporter = new TelemetryReporter({
     deviceId,
     settings: store,
@@ -175,9 +220,10 @@ export async function startAgent(settings: AgentSettings, { clock, logger, signa
         agent: { version: AGENT_VERSION, bootId, startedAt },
         desired: reconciler.desired,
         activeSlot: slots.active(),
-        installed: SLOT_NAMES.map((slot) => slots.installed(slot)).filter((slot) => slot !== undefined),
+        installed: slots.allInstalled(),
         record: journal.record,
         progress: executors.progress,
+        tuning: tuner.state,
         serving: { ...host.state(), endpoint: server.endpoint },
         outbox: { queued: outbox.totals().messages, droppedTelemetry: outbox.dropped("telemetry") },
       }),
@@ -190,9 +236,10 @@ export async function startAgent(settings: AgentSettings, { clock, logger, signa
   });
 
   // Inventory: what hardware this is.
-  const inventory = createInventory(settings, store, link, clock, logger);
+  const inventory = createInventory(settings, store, link, clock, logger, () => tuner.wake());
 
   telemetry.setWindowSeconds(reconciler.desired?.telemetry.windowSeconds ?? DEFAULT_WINDOW_SECONDS);
+  tuner.accept(reconciler.desired?.tuning ?? null);
   telemetry.start();
   link.start();
   const loops = [reconciler.run(running.signal), inventory.monitor.run(running.signal), listen()];
@@ -221,7 +268,7 @@ export async function startAgent(settings: AgentSettings, { clock, logger, signa
       executors.noteStop();
       running.abort();
       await server.stop();
-      await Promise.all(loops);
+      await Promise.all([...loops, tuner.ended()]);
       await host.stop();
       await telemetry.stop();
       reports?.flush();
@@ -243,6 +290,28 @@ function servingOf(host: ModelHost) {
   )
     return undefined;
   return { bundleId, model, version, variant };
+}
+
+/** What serves now, as the tuner compares it with other candidates. */
+function incumbentOf(host: ModelHost) {
+  const bundle = host.current()?.bundle;
+  if (bundle === undefined) return undefined;
+  const { bundleId, manifest, runtime } = bundle;
+  const { name, kind } = manifest.variant;
+  return { bundleId, model: manifest.model, version: manifest.version, variant: { name, kind }, runtime };
+}
+
+/** What a measurement's result depends on besides the candidates; undefined before the first inventory. */
+function environmentOf(inventory: Inventory | undefined): TuningEnvironment | undefined {
+  if (inventory === undefined) return undefined;
+  const { runtime, jetson, memory, cpu } = inventory;
+  return {
+    agentVersion: runtime.agentVersion,
+    onnxRuntimeVersion: runtime.onnxRuntimeVersion,
+    powerModeId: jetson?.powerMode?.id ?? null,
+    memoryBytes: memory.totalBytes,
+    logicalCores: cpu.logicalCores,
+  };
 }
 
 /** A device that was enrolled anew starts with an empty outbox and no desired state; the installed bundle is the machine's and stays. */
@@ -267,7 +336,14 @@ function loadOrMakeSalt(store: SettingsStore): string {
   return salt;
 }
 
-function createInventory(settings: AgentSettings, store: SettingsStore, link: Link, clock: Clock, logger: Logger) {
+function createInventory(
+  settings: AgentSettings,
+  store: SettingsStore,
+  link: Link,
+  clock: Clock,
+  logger: Logger,
+  onChange: () => void,
+) {
   const salt = loadOrMakeSalt(store);
   const runtimeSources = {
     agentVersion: AGENT_VERSION,
@@ -294,7 +370,10 @@ function createInventory(settings: AgentSettings, store: SettingsStore, link: Li
   };
   const monitor = new InventoryMonitor({
     collect,
-    onChange: (inventory) => link.publishInventory(inventory),
+    onChange: (inventory) => {
+      link.publishInventory(inventory);
+      onChange();
+    },
     clock,
     intervalMs: settings.inventoryIntervalMs,
     onProblem: (error) => logger.warn("the inventory could not be collected", { error }),

@@ -11,6 +11,7 @@ import { IngestModule } from "./ingest/index.js";
 import { ModelsModule } from "./models/index.js";
 import { RolloutsModule } from "./rollouts/index.js";
 import { StorageModule } from "./storage/index.js";
+import { TailoringModule } from "./tailoring/index.js";
 import { TelemetryModule } from "./telemetry/index.js";
 import { VariantsModule } from "./variants/index.js";
 
@@ -31,6 +32,7 @@ export class AppModule {
         DevicesModule,
         ModelsModule,
         VariantsModule,
+        TailoringModule,
         BundlesModule,
         RolloutsModule,
         TelemetryModule,

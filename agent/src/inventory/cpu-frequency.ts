@@ -40,8 +40,28 @@ export async function readMeanFrequencyMhz(files: SystemFiles): Promise<number |
     cores += weight;
   }
   if (cores > 0) return sum / cores;
-  const clocks = [...((await files.readText("/proc/cpuinfo")) ?? "").matchAll(/^cpu MHz\s*:\s*([\d.]+)/gm)].map(
-    (match) => Number(match[1]),
-  );
+  const clocks = await cpuinfoClocks(files);
   return clocks.length === 0 ? undefined : clocks.reduce((total, clock) => total + clock, 0) / clocks.length;
+}
+
+/**
+ * Highest clock now among the fast cores (those whose policy allows the most), MHz. Idle cores clock down by themselves, so the
+ * lowest says nothing; heat and power limits cap all cores of a package or cluster, and so the highest too. /proc/cpuinfo where cpufreq
+ * is absent (x86).
+ */
+export async function readFastestFrequencyMhz(files: SystemFiles): Promise<number | undefined> {
+  const policies = await readFrequencyPolicies(files);
+  const most = Math.max(0, ...policies.map(({ maximumMhz }) => maximumMhz ?? 0));
+  const fast = policies.filter(({ maximumMhz }) => (maximumMhz ?? 0) === most);
+  const clocks = await Promise.all(
+    fast.map(async ({ path }) => numberFrom(await files.readText(`${path}/scaling_cur_freq`))),
+  );
+  const known = clocks.filter((clock) => clock !== undefined).map((clock) => clock / 1000);
+  if (known.length === 0) known.push(...(await cpuinfoClocks(files)));
+  return known.length === 0 ? undefined : Math.max(...known);
+}
+
+async function cpuinfoClocks(files: SystemFiles): Promise<number[]> {
+  const text = (await files.readText("/proc/cpuinfo")) ?? "";
+  return [...text.matchAll(/^cpu MHz\s*:\s*([\d.]+)/gm)].map((match) => Number(match[1]));
 }

@@ -1,4 +1,5 @@
 export { collectInventory, type InventoryDependencies } from "./collect-inventory.js";
+export { type DeviceConditions, DeviceConditionsReader } from "./conditions.js";
 export { loadEmulatedInventory } from "./emulated-inventory.js";
 export { InventoryMonitor, type InventoryMonitorOptions } from "./inventory-monitor.js";
 export { ownGlibcVersion } from "./operating-system.js";

@@ -1,6 +1,7 @@
 import type { TelemetryWindow } from "@sartor/shared/protocol";
-import type { SystemFiles } from "../platform/index.js";
+import { readProportionalBytes, type SystemFiles } from "../platform/index.js";
 import { readMeanFrequencyMhz } from "./cpu-frequency.js";
+import { type CpuTicks, readCpuTicks } from "./cpu-ticks.js";
 import { readMeminfo } from "./memory.js";
 import { type PowerRail, readPowerRails, readTotalMilliwatts } from "./power-rails.js";
 import { defined } from "./text.js";
@@ -12,31 +13,6 @@ export interface SystemMetricsDependencies {
   readonly files: SystemFiles;
   /** Processes whose memory counts as the agent's: itself and its children, as they are now. */
   readonly pids: () => readonly number[];
-}
-
-/** Ticks since boot: all, and those in which a core did something. */
-interface CpuTicks {
-  readonly total: number;
-  readonly busy: number;
-}
-
-/** First line of /proc/stat: user nice system idle iowait irq softirq steal, then guest times that user holds already (proc(5)). */
-async function readCpuTicks(files: SystemFiles): Promise<CpuTicks | undefined> {
-  const line = /^cpu\s+([\d ]+)/m.exec((await files.readText("/proc/stat")) ?? "")?.[1];
-  const ticks = line?.trim().split(/\s+/).slice(0, 8).map(Number);
-  if (ticks === undefined || ticks.length < 5) return undefined;
-  const total = ticks.reduce((sum, value) => sum + value, 0);
-  return { total, busy: total - (ticks[3] ?? 0) - (ticks[4] ?? 0) };
-}
-
-/** Proportional set size of one process, bytes. Kernels before 4.14 (JetPack 4) have no roll-up: there the mappings are added up. */
-async function readPss(files: SystemFiles, pid: number): Promise<number | undefined> {
-  const text = (await files.readText(`/proc/${pid}/smaps_rollup`)) ?? (await files.readText(`/proc/${pid}/smaps`));
-  if (text === undefined) return undefined;
-  // A list that was cut off would give too small a sum; its last entry is whole only when the file is.
-  if (text.length >= 1024 * 1024) return undefined;
-  const values = [...text.matchAll(/^Pss:\s+(\d+) kB/gm)].map((match) => Number(match[1]) * 1024);
-  return values.length === 0 ? undefined : values.reduce((sum, value) => sum + value, 0);
 }
 
 /**
@@ -82,7 +58,7 @@ export class SystemMetricsReader {
       this.#dependencies
         .pids()
         .slice(0, 64)
-        .map((pid) => readPss(this.#dependencies.files, pid)),
+        .map((pid) => readProportionalBytes(this.#dependencies.files, pid)),
     );
     const known = sizes.filter((size) => size !== undefined);
     return known.length === 0 ? undefined : known.reduce((sum, size) => sum + size, 0);

@@ -5,6 +5,7 @@ import {
   PROTOCOL_VERSION,
   type ReportedState,
   type TelemetryWindow,
+  type TuningReport,
   type UplinkKind,
 } from "@sartor/shared/protocol";
 import { z } from "zod";
@@ -14,6 +15,7 @@ import { DesiredInbox } from "./desired-inbox.js";
 import { Session } from "./session.js";
 
 const EVENT_SEQUENCE_KEY = "events.sequence";
+const TUNING_SEQUENCE_KEY = "tuning.sequence";
 /** Longest text of a log event, as its schema has it. */
 const LONGEST_MESSAGE = 4096;
 
@@ -123,8 +125,7 @@ export class Link {
   publishLog(event: Pick<LogEvent, "level" | "message" | "code">): void {
     const { outbox, settings, deviceId, clock } = this.#is;
     outbox.atomically(() => {
-      const sequence = (settings.load(EVENT_SEQUENCE_KEY, z.number().int().min(0)) ?? 0) + 1;
-      settings.save(EVENT_SEQUENCE_KEY, sequence);
+      const sequence = nextSequence(settings, EVENT_SEQUENCE_KEY);
       const full: LogEvent = {
         ...event,
         message: event.message.slice(0, LONGEST_MESSAGE),
@@ -138,9 +139,31 @@ export class Link {
     });
   }
 
+  /** Reports on a tuning that ended; gets its sequence number here. Becomes part of the caller's transaction. */
+  publishTuning(report: Omit<TuningReport, "schemaVersion" | "deviceId" | "sequence" | "at">): void {
+    const { outbox, settings, deviceId, clock } = this.#is;
+    outbox.atomically(() => {
+      const full: TuningReport = {
+        ...report,
+        schemaVersion: PROTOCOL_VERSION,
+        deviceId,
+        sequence: nextSequence(settings, TUNING_SEQUENCE_KEY),
+        at: Math.max(0, Math.round(clock.now())),
+      };
+      this.#publish("tuning", full, "kept");
+    });
+  }
+
   #publish(kind: UplinkKind, message: object, retention: OutboxRetention): void {
     this.#is.outbox.enqueue(kind, Buffer.from(JSON.stringify(message)), retention);
     // After the caller's transaction, which may still roll back.
     setImmediate(() => this.#session.poke());
   }
+}
+
+/** The next number of a sequence; durable with the transaction that it is part of. */
+function nextSequence(settings: SettingsStore, key: string): number {
+  const sequence = (settings.load(key, z.number().int().min(0)) ?? 0) + 1;
+  settings.save(key, sequence);
+  return sequence;
 }

@@ -5,7 +5,7 @@ import { SartorError } from "@sartor/shared/errors";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../platform/index.js";
 import { MemoryBundleSource, makeBundle } from "../testing/make-bundle.js";
-import { BundleInstaller } from "./bundle-installer.js";
+import { BundleInstaller, type BundleInstallerOptions } from "./bundle-installer.js";
 import { SlotStore } from "./slot-store.js";
 
 const never = new AbortController().signal;
@@ -21,23 +21,27 @@ describe("bringing a bundle into a slot", () => {
   });
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
+  const installerOf = (source: MemoryBundleSource, more: Partial<BundleInstallerOptions> = {}) =>
+    new BundleInstaller({ source, clock: systemClock, complete: () => slots.allInstalled(), ...more });
+
   async function install(source: MemoryBundleSource, slot: "a" | "b" = "a", wanted = bundle): Promise<void> {
-    const installer = new BundleInstaller(slots, source, systemClock);
-    const manifest = await installer.prepare(slot, wanted.bundleId, never);
-    await installer.download(slot, manifest, quiet, never);
-    await installer.verify(slot, manifest);
-    installer.seal(slot, wanted.bundleId);
+    const installer = installerOf(source);
+    const into = slots.folder(slot);
+    const manifest = await installer.prepare(into, wanted.bundleId, never);
+    await installer.download(into, manifest, quiet, never);
+    await installer.verify(into, manifest);
+    installer.seal(into, wanted.bundleId);
   }
 
   it("ends with files that are the bundle's to the byte, and counts as installed only once sealed", async () => {
-    const installer = new BundleInstaller(slots, new MemoryBundleSource(bundle), systemClock);
-    const manifest = await installer.prepare("a", bundle.bundleId, never);
-    await installer.download("a", manifest, quiet, never);
+    const installer = installerOf(new MemoryBundleSource(bundle));
+    const manifest = await installer.prepare(slots.folder("a"), bundle.bundleId, never);
+    await installer.download(slots.folder("a"), manifest, quiet, never);
     expect(slots.installed("a")).toBeUndefined();
-    await installer.verify("a", manifest);
-    installer.seal("a", bundle.bundleId);
+    await installer.verify(slots.folder("a"), manifest);
+    installer.seal(slots.folder("a"), bundle.bundleId);
     expect(slots.installed("a")?.bundleId).toBe(bundle.bundleId);
-    const model = readFileSync(join(slots.folderOf("a"), "model.onnx"));
+    const model = readFileSync(join(slots.folder("a").path, "model.onnx"));
     expect(model.byteLength).toBe(bundle.manifest.files[1]?.bytes);
   });
 
@@ -85,27 +89,29 @@ describe("bringing a bundle into a slot", () => {
     await install(source);
     source.disturb = (piece) => piece.map((byte) => byte ^ 1);
     await expect(install(source, "b", bundle)).resolves.toBeUndefined(); // chunks come from slot a
-    slots.clear("a");
-    slots.clear("b");
+    slots.folder("a").clear();
+    slots.folder("b").clear();
     await expect(install(source, "b")).rejects.toMatchObject({ code: "SRT_DIGEST_MISMATCH" });
   });
 
   it("finds a file that was cut or changed on the disk, and mends only that", async () => {
     const source = new MemoryBundleSource(bundle);
     await install(source);
-    const installer = new BundleInstaller(slots, source, systemClock);
-    const model = join(slots.folderOf("a"), "model.onnx");
+    const installer = installerOf(source);
+    const model = join(slots.folder("a").path, "model.onnx");
     truncateSync(model, 1200);
-    await expect(installer.verify("a", bundle.manifest)).rejects.toMatchObject({ code: "SRT_DIGEST_MISMATCH" });
+    await expect(installer.verify(slots.folder("a"), bundle.manifest)).rejects.toMatchObject({
+      code: "SRT_DIGEST_MISMATCH",
+    });
     const before = source.sentBytes;
-    await installer.download("a", bundle.manifest, quiet, never);
-    await installer.verify("a", bundle.manifest);
+    await installer.download(slots.folder("a"), bundle.manifest, quiet, never);
+    await installer.verify(slots.folder("a"), bundle.manifest);
     expect(source.sentBytes - before).toBe(2499);
   });
 
   it("refuses a bundle that does not fit, with the numbers", async () => {
-    const installer = new BundleInstaller(slots, new MemoryBundleSource(bundle), systemClock, () => 1_000_000);
-    await expect(installer.prepare("a", bundle.bundleId, never)).rejects.toMatchObject({
+    const installer = installerOf(new MemoryBundleSource(bundle), { freeBytes: () => 1_000_000 });
+    await expect(installer.prepare(slots.folder("a"), bundle.bundleId, never)).rejects.toMatchObject({
       code: "SRT_DISK_FULL",
       details: { freeBytes: 1_000_000 },
     });
@@ -113,7 +119,10 @@ describe("bringing a bundle into a slot", () => {
 
   it("does not take a slot for installed whose manifest was changed", async () => {
     await install(new MemoryBundleSource(bundle));
-    writeFileSync(join(slots.folderOf("a"), "bundle.json"), JSON.stringify({ ...bundle.manifest, version: "6.6.6" }));
+    writeFileSync(
+      join(slots.folder("a").path, "bundle.json"),
+      JSON.stringify({ ...bundle.manifest, version: "6.6.6" }),
+    );
     expect(slots.installed("a")).toBeUndefined();
   });
 

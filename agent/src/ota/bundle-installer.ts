@@ -4,10 +4,9 @@ import { join } from "node:path";
 import { SartorError } from "@sartor/shared/errors";
 import type { BundleFile, BundleManifest } from "@sartor/shared/protocol";
 import type { Clock } from "../platform/index.js";
-import { writeFileDurably } from "../storage/index.js";
+import type { BundleFolder, InstalledBundle } from "./bundle-folder.js";
 import type { BundleSource } from "./bundle-source.js";
 import { digestOfStretch, fetchChunk } from "./chunk-writer.js";
-import { SLOT_NAMES, type SlotName, type SlotStore } from "./slot-store.js";
 
 /** Space that stays free beside the bundle, bytes: the database and the log need room to go on. */
 const SPARE_BYTES = 16 * 1024 * 1024;
@@ -17,75 +16,77 @@ export interface DownloadProgress {
   readonly totalBytes: number;
 }
 
-/** A chunk that the other slot holds already. */
+/** A chunk that another bundle on this disk holds already. */
 interface LocalChunk {
   readonly path: string;
   readonly position: number;
 }
 
-/** Brings a bundle into a slot: manifest, chunks, verification, seal. Each part may be repeated after a crash. */
-export class BundleInstaller {
-  readonly #slots: SlotStore;
-  readonly #source: BundleSource;
-  readonly #clock: Clock;
-  readonly #freeBytes: (folder: string) => number;
+export interface BundleInstallerOptions {
+  readonly source: BundleSource;
+  readonly clock: Clock;
+  /** Every complete bundle on this disk: what it holds is not fetched again. */
+  readonly complete: () => readonly InstalledBundle[];
+  /** Free bytes of the file system that holds a folder. */
+  readonly freeBytes?: (folder: string) => number;
+  /** Removes what the device can do without, before a bundle is refused for want of space. */
+  readonly makeRoom?: () => Promise<void>;
+}
 
-  constructor(
-    slots: SlotStore,
-    source: BundleSource,
-    clock: Clock,
-    freeBytes: (folder: string) => number = freeBytesOf,
-  ) {
-    this.#slots = slots;
-    this.#source = source;
-    this.#clock = clock;
-    this.#freeBytes = freeBytes;
+/** Brings a bundle into a folder: manifest, chunks, verification, seal. Each part may be repeated after a crash. */
+export class BundleInstaller {
+  readonly #is: BundleInstallerOptions;
+
+  constructor(options: BundleInstallerOptions) {
+    this.#is = options;
   }
 
   /**
-   * Fetches the manifest into the slot and checks that the bundle fits on the disk. What a former attempt at the same bundle
+   * Fetches the manifest into the folder and checks that the bundle fits on the disk. What a former attempt at the same bundle
    * left behind is kept.
    *
    * @throws SartorError SRT_DISK_FULL and what {@link BundleSource.fetchManifest} throws
    */
-  async prepare(slot: SlotName, bundleId: string, signal: AbortSignal): Promise<BundleManifest> {
-    const known = this.#slots.manifestOf(slot, bundleId);
+  async prepare(folder: BundleFolder, bundleId: string, signal: AbortSignal): Promise<BundleManifest> {
+    const known = folder.manifestOf(bundleId);
     if (known !== undefined) return known;
-    const { bytes, manifest } = await this.#source.fetchManifest(bundleId, signal);
-    // The slot's old content makes room first: it is neither active nor the last good bundle's only copy.
-    this.#slots.clear(slot);
+    const { source, freeBytes = freeBytesOf, makeRoom } = this.#is;
+    const { bytes, manifest } = await source.fetchManifest(bundleId, signal);
+    // The folder's old content makes room first: it is neither active nor the last good bundle's only copy.
+    folder.clear();
     const needed = manifest.totalBytes + bytes.byteLength + SPARE_BYTES;
-    const free = this.#freeBytes(this.#slots.folderOf(slot));
+    if (freeBytes(folder.path) < needed) await makeRoom?.();
+    const free = freeBytes(folder.path);
     if (free < needed) {
       throw new SartorError("SRT_DISK_FULL", `The bundle needs ${needed} bytes with reserve; ${free} are free.`, {
         details: { neededBytes: needed, freeBytes: free },
       });
     }
-    writeFileDurably(join(this.#slots.folderOf(slot), "bundle.json"), bytes);
+    folder.begin(bytes);
     return manifest;
   }
 
   /**
-   * Fetches what is missing. Chunks that are already in place, from this slot's former attempt or from the other slot's bundle,
-   * are not fetched again.
+   * Fetches what is missing. Chunks that are already in place, from a former attempt or from another bundle on this disk, are not
+   * fetched again.
    */
   async download(
-    slot: SlotName,
+    folder: BundleFolder,
     manifest: BundleManifest,
     onProgress: (progress: DownloadProgress) => void,
     signal: AbortSignal,
   ): Promise<void> {
-    const local = this.#chunksOfOtherSlot(slot);
+    const local = this.#chunksOfOthers(folder);
     let doneBytes = 0;
     for (const file of manifest.files) {
-      await this.#withFile(slot, file, async (handle) => {
+      await this.#withFile(folder, file, async (handle) => {
         let position = 0;
         for (const chunk of file.chunks) {
           signal.throwIfAborted();
           const place = { file: handle, position, chunk };
           const inPlace = (await digestOfStretch(handle, position, chunk.bytes)) === chunk.digest;
           if (!inPlace && !(await copyLocal(local.get(chunk.digest), place)))
-            await fetchChunk(place, this.#source, signal);
+            await fetchChunk(place, this.#is.source, signal);
           position += chunk.bytes;
           doneBytes += chunk.bytes;
           onProgress({ doneBytes, totalBytes: manifest.totalBytes });
@@ -96,15 +97,12 @@ export class BundleInstaller {
     }
   }
 
-  /** Checks every file of a slot against its digest. @throws SartorError SRT_DIGEST_MISMATCH naming the file */
-  async verify(slot: SlotName, manifest: BundleManifest): Promise<void> {
+  /** Checks every file of a folder against its digest. @throws SartorError SRT_DIGEST_MISMATCH naming the file */
+  async verify(folder: BundleFolder, manifest: BundleManifest): Promise<void> {
     for (const file of manifest.files) {
-      const digest = await this.#digestOf(join(this.#slots.folderOf(slot), file.name), file.bytes);
+      const digest = await this.#digestOf(join(folder.path, file.name), file.bytes);
       if (digest !== file.digest) {
-        throw new SartorError(
-          "SRT_DIGEST_MISMATCH",
-          `The file ${file.name} in slot ${slot} is not the one of its bundle.`,
-        );
+        throw new SartorError("SRT_DIGEST_MISMATCH", `The file ${file.name} on the disk is not the one of its bundle.`);
       }
     }
   }
@@ -126,13 +124,13 @@ export class BundleInstaller {
     }
   }
 
-  /** Seals the slot: from now on it counts as installed. */
-  seal(slot: SlotName, bundleId: string): void {
-    this.#slots.seal(slot, bundleId, this.#clock.now());
+  /** Seals the folder: from now on its bundle counts as installed. */
+  seal(folder: BundleFolder, bundleId: string): void {
+    folder.seal(bundleId, this.#is.clock.now());
   }
 
-  async #withFile<T>(slot: SlotName, file: BundleFile, use: (handle: FileHandle) => Promise<T>): Promise<T> {
-    const path = join(this.#slots.folderOf(slot), file.name);
+  async #withFile<T>(folder: BundleFolder, file: BundleFile, use: (handle: FileHandle) => Promise<T>): Promise<T> {
+    const path = join(folder.path, file.name);
     try {
       const handle = await open(path, existsSync(path) ? "r+" : "w+", 0o644);
       try {
@@ -148,14 +146,14 @@ export class BundleInstaller {
     }
   }
 
-  #chunksOfOtherSlot(slot: SlotName): Map<string, LocalChunk> {
+  #chunksOfOthers(own: BundleFolder): Map<string, LocalChunk> {
     const chunks = new Map<string, LocalChunk>();
-    for (const other of SLOT_NAMES) {
-      const installed = other === slot ? undefined : this.#slots.installed(other);
-      for (const file of installed?.manifest.files ?? []) {
+    for (const { folder, manifest } of this.#is.complete()) {
+      if (folder === own.path) continue;
+      for (const file of manifest.files) {
         let position = 0;
         for (const chunk of file.chunks) {
-          chunks.set(chunk.digest, { path: join(this.#slots.folderOf(other), file.name), position });
+          chunks.set(chunk.digest, { path: join(folder, file.name), position });
           position += chunk.bytes;
         }
       }
@@ -164,7 +162,7 @@ export class BundleInstaller {
   }
 }
 
-/** Copies a chunk from the other slot; false where there is none or it is no longer what it was. */
+/** Copies a chunk from another bundle; false where there is none or it is no longer what it was. */
 async function copyLocal(
   local: LocalChunk | undefined,
   place: { file: FileHandle; position: number; chunk: { bytes: number; digest: string } },

@@ -5,6 +5,7 @@ import {
   digestSchema,
   reportedDeploymentSchema,
   reportedErrorSchema,
+  runtimeSettingsSchema,
 } from "@sartor/shared/protocol";
 import { z } from "zod";
 import type { SettingsStore } from "../storage/index.js";
@@ -30,7 +31,12 @@ export const deploymentRecordSchema = z.object({
 export type DeploymentRecord = z.infer<typeof deploymentRecordSchema>;
 
 /** The bundle that is kept: its probe was passed. */
-export const committedSchema = z.object({ slot: z.enum(SLOT_NAMES), bundleId: digestSchema });
+export const committedSchema = z.object({
+  slot: z.enum(SLOT_NAMES),
+  bundleId: digestSchema,
+  /** The settings that it was proved with; as the bundle says when absent. */
+  runtime: runtimeSettingsSchema.optional(),
+});
 export type Committed = z.infer<typeof committedSchema>;
 
 const stateSchema = z.object({ committed: committedSchema.nullable(), record: deploymentRecordSchema.nullable() });

@@ -4,6 +4,7 @@ import type {
   ReportedServing,
   ReportedSlot,
   ReportedState,
+  ReportedTuning,
 } from "@sartor/shared/protocol";
 import type { DeploymentRecord, DownloadProgress, InstalledSlot, SlotName } from "../ota/index.js";
 
@@ -17,6 +18,7 @@ export interface ReportSources {
   readonly record: DeploymentRecord | null;
   readonly progress: DownloadProgress | undefined;
   readonly serving: ReportedServing;
+  readonly tuning: ReportedTuning | null;
   readonly outbox: ReportedState["outbox"];
 }
 
@@ -37,7 +39,7 @@ export function buildReport(sources: ReportSources): ReportBody {
     },
     deployment: sources.record === null ? null : describeDeployment(sources.record, sources.progress),
     serving: sources.serving,
-    tuning: null,
+    tuning: sources.tuning,
     outbox: sources.outbox,
   };
 }

@@ -1,8 +1,15 @@
-import type { BundleManifest } from "@sartor/shared/protocol";
+import type { RuntimeSettings } from "@sartor/shared/protocol";
 import { describe, expect, it } from "vitest";
 import { judgeProbe } from "./judge-probe.js";
 
-const manifest = { runtime: { executionProviders: ["cuda", "cpu"] } } as unknown as BundleManifest;
+const runtime: RuntimeSettings = {
+  adapter: "onnxruntime-node",
+  executionProviders: ["cuda", "cpu"],
+  intraOpThreads: 1,
+  graphOptimizationLevel: "all",
+  sessionConfig: {},
+  providerOptions: {},
+};
 const good = {
   passed: true,
   goldenVectors: 8,
@@ -15,17 +22,17 @@ const probe = { deadlineMs: 1000, soakMs: 0, maximumLatencyMs: 5 };
 
 describe("the acceptance check", () => {
   it("passes what holds its golden vectors on the provider that was asked for", () => {
-    expect(judgeProbe(good, manifest, probe)).toBeUndefined();
+    expect(judgeProbe(good, runtime, probe)).toBeUndefined();
   });
   it("fails a silent fall-back to the CPU however right the numbers are", () => {
-    expect(judgeProbe({ ...good, executionProviders: ["CPUExecutionProvider"] }, manifest, probe)?.code).toBe(
+    expect(judgeProbe({ ...good, executionProviders: ["CPUExecutionProvider"] }, runtime, probe)?.code).toBe(
       "SRT_PROVIDER_UNAVAILABLE",
     );
   });
   it("fails golden vectors that do not hold", () => {
-    expect(judgeProbe({ ...good, passed: false }, manifest, probe)?.code).toBe("SRT_PROBE_FAILED");
+    expect(judgeProbe({ ...good, passed: false }, runtime, probe)?.code).toBe("SRT_PROBE_FAILED");
   });
   it("fails a model that is too slow on this device", () => {
-    expect(judgeProbe({ ...good, medianLatencyMs: 6 }, manifest, probe)?.message).toContain("6.00 ms");
+    expect(judgeProbe({ ...good, medianLatencyMs: 6 }, runtime, probe)?.message).toContain("6.00 ms");
   });
 });

@@ -1,5 +1,5 @@
 import { SartorError } from "@sartor/shared/errors";
-import type { BundleManifest, DesiredDeployment } from "@sartor/shared/protocol";
+import type { DesiredDeployment, RuntimeSettings } from "@sartor/shared/protocol";
 import type { ProbeReport } from "./serving-port.js";
 
 /** ONNX Runtime names a provider "cpu" in options and "CPUExecutionProvider" in profiles. */
@@ -8,22 +8,19 @@ function providerKey(name: string): string {
 }
 
 /**
- * Decides whether a probe was passed. A silent fall-back to another provider is a failure, however right the numbers are.
+ * Decides whether a probe with these settings was passed. A silent fall-back to another provider is a failure, however right the numbers are.
  *
  * @returns undefined when passed, else the error that names the check that failed
  */
 export function judgeProbe(
   report: ProbeReport,
-  manifest: BundleManifest,
+  runtime: RuntimeSettings,
   probe: DesiredDeployment["probe"],
 ): SartorError | undefined {
-  const wanted = manifest.runtime.executionProviders[0] ?? "cpu";
+  const wanted = runtime.executionProviders[0] ?? "cpu";
   if (!report.executionProviders.map(providerKey).includes(providerKey(wanted))) {
     const ran = report.executionProviders.join(", ") || "none";
-    return new SartorError(
-      "SRT_PROVIDER_UNAVAILABLE",
-      `The bundle wants the provider ${wanted}; the graph ran on ${ran}.`,
-    );
+    return new SartorError("SRT_PROVIDER_UNAVAILABLE", `The provider asked for is ${wanted}; the graph ran on ${ran}.`);
   }
   if (!report.passed) {
     return new SartorError(

@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -11,7 +12,7 @@ import { type Clock, createLogger, systemClock } from "../platform/index.js";
 import { SettingsStore } from "../storage/index.js";
 import { MemoryBundleSource, makeBundle, type TestBundle } from "../testing/make-bundle.js";
 import { Reconciler } from "./reconciler.js";
-import type { ServingPort } from "./serving-port.js";
+import type { ServableBundle, ServingPort } from "./serving-port.js";
 import { StepExecutors } from "./step-executors.js";
 
 const clock: Clock = { ...systemClock, sleep: async (_, signal) => signal?.throwIfAborted() };
@@ -30,12 +31,15 @@ class Machine {
   journal: DeploymentJournal | undefined;
   slots = new SlotStore(this.folder);
   serving: string | null = null;
+  /** Threads of what serves, and of each bundle that served, in order. */
+  threads: number | null = null;
+  readonly servedThreads: number[] = [];
   /** How often loading fails before it works. */
   loadFailures = 0;
 
   constructor(
     readonly source: MemoryBundleSource,
-    readonly isGood: (bundleId: string) => boolean,
+    readonly isGood: (bundleId: string, threads: number) => boolean,
   ) {
     this.database.exec("CREATE TABLE setting (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID");
   }
@@ -71,10 +75,18 @@ class Machine {
     this.slots = new SlotStore(this.folder);
     const slots = this.slots;
     slots.activate = guard(slots.activate.bind(slots));
-    slots.clear = guard(slots.clear.bind(slots));
-    slots.seal = guard(slots.seal.bind(slots));
+    for (const folder of [slots.folder("a"), slots.folder("b")]) {
+      folder.clear = guard(folder.clear.bind(folder));
+      folder.seal = guard(folder.seal.bind(folder));
+    }
     this.journal = new DeploymentJournal(settings);
     this.serving = null;
+    const take = ({ bundleId, runtime }: ServableBundle) => {
+      this.serving = bundleId;
+      this.threads = runtime.intraOpThreads;
+      this.served.push(bundleId);
+      this.servedThreads.push(runtime.intraOpThreads);
+    };
     const serving: ServingPort = {
       servingBundleId: () => this.serving,
       restarts: () => 0,
@@ -85,7 +97,7 @@ class Machine {
       stage: async (installed) => ({
         executionProviders: ["cpu"],
         probe: async () => ({
-          passed: this.isGood(installed.bundleId),
+          passed: this.isGood(installed.bundleId, installed.runtime.intraOpThreads),
           goldenVectors: 1,
           largestAbsoluteError: 0,
           topOneAgreement: 1,
@@ -98,24 +110,24 @@ class Machine {
             this.loadFailures -= 1;
             throw new SartorError("SRT_MODEL_UNSUPPORTED", "not enough memory right now");
           }
-          this.serving = installed.bundleId;
-          this.served.push(installed.bundleId);
+          take(installed);
         },
         beginTrial: async () => {
-          const former = this.serving;
-          if (!cut) this.serving = installed.bundleId;
-          if (!cut) this.served.push(installed.bundleId);
+          const former = { bundleId: this.serving, threads: this.threads };
+          if (!cut) take(installed);
           return {
             keep: async () => undefined,
             revert: async () => {
-              if (!cut) this.serving = former;
+              if (cut) return;
+              this.serving = former.bundleId;
+              this.threads = former.threads;
             },
           };
         },
         discard: async () => undefined,
       }),
     };
-    const installer = new BundleInstaller(slots, this.source, clock);
+    const installer = new BundleInstaller({ source: this.source, clock, complete: () => slots.allInstalled() });
     const onChange = () => undefined;
     const executors = new StepExecutors({ journal: this.journal, slots, installer, serving, clock, logger, onChange });
     const reconciler = new Reconciler({
@@ -157,7 +169,7 @@ class Machine {
   }
 }
 
-const desiredOf = (bundle: TestBundle, generation: number): DesiredState => ({
+const desiredOf = (bundle: TestBundle, generation: number, intraOpThreads?: number): DesiredState => ({
   schemaVersion: 1,
   deviceId: "device-1",
   generation,
@@ -166,6 +178,7 @@ const desiredOf = (bundle: TestBundle, generation: number): DesiredState => ({
     deploymentId: `01J000000000000000000000${String(generation).padStart(2, "0")}`,
     rolloutId: "01J00000000000000000000000",
     bundle: { bundleId: bundle.bundleId, manifestBytes: bundle.bytes.byteLength, model: "road-sign", version: "1.0.0" },
+    ...(intraOpThreads === undefined ? {} : { runtime: { ...bundle.manifest.runtime, intraOpThreads } }),
     probe: { deadlineMs: 60_000, soakMs: 0 },
   },
   tuning: null,
@@ -202,6 +215,52 @@ describe("a device that is told to install bundles", () => {
     expect(machine.journal?.record).toMatchObject({ status: "failed", error: { code: "SRT_PROBE_FAILED" } });
     machine.loadFailures = 5;
     await machine.boot(desiredOf(first, 3));
+    expect(machine.journal?.record).toMatchObject({ status: "succeeded" });
+    expect(machine.serving).toBe(first.bundleId);
+    machine.dispose();
+  });
+
+  it("runs the same bundle in another way when told to: nothing is fetched, it proves itself first, and a restart keeps it", async () => {
+    const machine = new Machine(new MemoryBundleSource(first), () => true);
+    await machine.boot(desiredOf(first, 1));
+    const before = machine.source.sentBytes;
+    await machine.boot(desiredOf(first, 2, 3));
+    expect(machine.journal?.record).toMatchObject({ status: "succeeded", step: "done" });
+    expect(machine.journal?.committed?.runtime?.intraOpThreads).toBe(3);
+    expect(machine.servedThreads).toEqual([1, 1, 3]);
+    expect(machine.source.sentBytes).toBe(before);
+    await machine.boot(desiredOf(first, 2, 3));
+    expect(machine.threads).toBe(3);
+    await machine.boot(desiredOf(first, 3));
+    expect(machine.journal?.committed?.runtime).toBeUndefined();
+    expect(machine.threads).toBe(1);
+    machine.dispose();
+  });
+
+  it("goes back to the way in which it ran when the same bundle fails its probe in another", async () => {
+    const machine = new Machine(new MemoryBundleSource(first), (_, threads) => threads < 4);
+    await machine.boot(desiredOf(first, 1, 2));
+    await machine.boot(desiredOf(first, 2, 4));
+    expect(machine.journal?.record).toMatchObject({ status: "failed", error: { code: "SRT_PROBE_FAILED" } });
+    expect(machine.journal?.committed).toMatchObject({ bundleId: first.bundleId, runtime: { intraOpThreads: 2 } });
+    expect(machine.threads).toBe(2);
+    await machine.boot(desiredOf(first, 2, 4));
+    expect(machine.threads).toBe(2);
+    machine.dispose();
+  });
+
+  it("takes a bundle of an older schema for damaged, and fetches what is wanted instead of crashing", async () => {
+    const machine = new Machine(new MemoryBundleSource(first), () => true);
+    // As an agent of an earlier version left it: a journal without settings, a manifest that says precision where it now says kind.
+    const { kind, golden, ...variant } = first.manifest.variant;
+    const old = JSON.stringify({ ...first.manifest, variant: { ...variant, precision: kind } });
+    const bundleId = `sha256:${createHash("sha256").update(old).digest("hex")}`;
+    const { path } = machine.slots.folder("a");
+    writeFileSync(join(path, "bundle.json"), old);
+    writeFileSync(join(path, "sealed.json"), JSON.stringify({ bundleId, installedAt: 1 }));
+    machine.slots.activate("a");
+    new SettingsStore(machine.database).save("deployment", { committed: { slot: "a", bundleId }, record: null });
+    await machine.boot(desiredOf(first, 1));
     expect(machine.journal?.record).toMatchObject({ status: "succeeded" });
     expect(machine.serving).toBe(first.bundleId);
     machine.dispose();

@@ -22,6 +22,8 @@ export interface ReconcilerDependencies {
   readonly onChange: () => void;
   /** Between 0 and 1; spreads retries. */
   readonly random: () => number;
+  /** Called when there begins to be something to do, before it is done, and when nothing is left to do. */
+  readonly onBusy?: (busy: boolean) => void;
 }
 
 /**
@@ -34,6 +36,7 @@ export class Reconciler {
   #stepAbort = new AbortController();
   #wake: () => void = () => undefined;
   #failures = 0;
+  #busy = true;
 
   constructor(dependencies: ReconcilerDependencies) {
     this.#is = dependencies;
@@ -43,6 +46,11 @@ export class Reconciler {
   /** The newest desired state seen. */
   get desired(): DesiredState | null {
     return this.#desired;
+  }
+
+  /** True while a step is being performed or waits to be tried again: what else the device does on the side has to wait. */
+  get isBusy(): boolean {
+    return this.#busy;
   }
 
   /** Takes a desired state. An older generation than the one in hand is ignored; the same one again changes nothing. */
@@ -65,6 +73,7 @@ export class Reconciler {
     while (!signal.aborted) {
       this.#stepAbort = new AbortController();
       const step = this.#plan();
+      this.#setBusy(step !== undefined);
       if (step === undefined) {
         await this.#idle(signal);
         continue;
@@ -106,6 +115,12 @@ export class Reconciler {
       });
       await clock.sleep(wait, AbortSignal.any([signal, this.#stepAbort.signal])).catch(() => undefined);
     }
+  }
+
+  #setBusy(busy: boolean): void {
+    if (this.#busy === busy) return;
+    this.#busy = busy;
+    this.#is.onBusy?.(busy);
   }
 
   /** Does what helps but must not end the loop: on a full disk the journal cannot be written, and what serves goes on serving. */

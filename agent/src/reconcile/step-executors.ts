@@ -1,9 +1,11 @@
 import { SartorError } from "@sartor/shared/errors";
+import type { RuntimeSettings } from "@sartor/shared/protocol";
 import {
   type BundleInstaller,
   type DeploymentJournal,
   type DeploymentRecord,
   type DownloadProgress,
+  type InstalledBundle,
   type InstalledSlot,
   SLOT_NAMES,
   type SlotName,
@@ -11,7 +13,7 @@ import {
 } from "../ota/index.js";
 import type { Clock, Logger } from "../platform/index.js";
 import { judgeProbe } from "./judge-probe.js";
-import type { ServingPort, StagedModel, Trial } from "./serving-port.js";
+import type { ServableBundle, ServingPort, StagedModel, Trial } from "./serving-port.js";
 import type { StepAction, StepArguments } from "./steps.js";
 
 /** How often a bundle that turns out damaged on disk is fetched anew. */
@@ -67,7 +69,7 @@ export class StepExecutors {
       }
       if (journal.record?.status !== "in_progress" && slots.active() !== committed.slot) slots.activate(committed.slot);
       try {
-        const staged = await this.#is.serving.stage(installed, signal);
+        const staged = await this.#is.serving.stage(servable(installed, committed.runtime), signal);
         await staged.promote();
         this.#serveFailures = 0;
         this.#is.onChange();
@@ -81,7 +83,7 @@ export class StepExecutors {
       const { committed } = this.#is.journal;
       const isInstalled = committed?.bundleId === deployment.bundle.bundleId;
       this.#progress = undefined;
-      // A bundle that is already committed proves itself once more; there is nothing to download.
+      // A bundle that is already committed proves itself once more, with the settings that are wanted now; there is nothing to download.
       this.#write({
         deployment,
         slot: isInstalled ? committed.slot : this.#chooseSlot(deployment.bundle.bundleId),
@@ -94,25 +96,27 @@ export class StepExecutors {
     },
 
     download: async ({ record }, signal) => {
-      const { installer } = this.#is;
+      const { installer, slots } = this.#is;
+      const folder = slots.folder(record.slot);
       await this.#orFail(record, async () => {
-        const manifest = await installer.prepare(record.slot, record.deployment.bundle.bundleId, signal);
+        const manifest = await installer.prepare(folder, record.deployment.bundle.bundleId, signal);
         const onProgress = (progress: DownloadProgress) => {
           this.#progress = progress;
           this.#is.onChange();
         };
-        await installer.download(record.slot, manifest, onProgress, signal);
+        await installer.download(folder, manifest, onProgress, signal);
         this.#advance(record, "verifying");
       });
     },
 
     verify: async ({ record }) => {
       const { installer, slots } = this.#is;
-      const manifest = slots.manifestOf(record.slot, record.deployment.bundle.bundleId);
+      const folder = slots.folder(record.slot);
+      const manifest = folder.manifestOf(record.deployment.bundle.bundleId);
       try {
         if (manifest === undefined)
           throw new SartorError("SRT_DIGEST_MISMATCH", "The manifest in the slot is not the bundle's.");
-        await installer.verify(record.slot, manifest);
+        await installer.verify(folder, manifest);
         this.#advance(record, "installing");
       } catch (thrown) {
         const error = SartorError.from(thrown, "SRT_INSTALL_FAILED");
@@ -127,7 +131,8 @@ export class StepExecutors {
     },
 
     install: async ({ record }) => {
-      this.#is.installer.seal(record.slot, record.deployment.bundle.bundleId);
+      const { installer, slots } = this.#is;
+      installer.seal(slots.folder(record.slot), record.deployment.bundle.bundleId);
       this.#advance(record, "activating");
     },
 
@@ -147,10 +152,11 @@ export class StepExecutors {
         if (installed === undefined)
           throw new SartorError("SRT_INSTALL_FAILED", `Slot ${record.slot} holds no complete bundle.`);
         const deadline = AbortSignal.any([signal, AbortSignal.timeout(probe.deadlineMs)]);
-        staged = await serving.stage(installed, deadline);
+        const bundle = servable(installed, record.deployment.runtime);
+        staged = await serving.stage(bundle, deadline);
         const { passed, ...report } = await staged.probe(deadline);
         measured = { ...report, executionProviders: [...report.executionProviders] };
-        const refusal = judgeProbe({ passed, ...report }, installed.manifest, probe);
+        const refusal = judgeProbe({ passed, ...report }, bundle.runtime, probe);
         if (refusal !== undefined) throw refusal;
         trial = await staged.beginTrial();
         staged = undefined;
@@ -177,14 +183,15 @@ export class StepExecutors {
     },
 
     commit: async ({ record }) => {
-      const committed = { slot: record.slot, bundleId: record.deployment.bundle.bundleId };
+      const { bundle, runtime } = record.deployment;
+      const committed = { slot: record.slot, bundleId: bundle.bundleId, ...(runtime === undefined ? {} : { runtime }) };
       this.#is.journal.commit(committed, { ...record, status: "succeeded", step: "done" });
       this.#serveFailures = 0;
       this.#is.logger.info("bundle committed", {
         bundleId: committed.bundleId,
         slot: committed.slot,
-        model: record.deployment.bundle.model,
-        version: record.deployment.bundle.version,
+        model: bundle.model,
+        version: bundle.version,
       });
       this.#is.onChange();
     },
@@ -207,7 +214,7 @@ export class StepExecutors {
         committed?.bundleId !== record.deployment.bundle.bundleId
       )
         await serving.stop();
-      if (committed?.slot !== record.slot) slots.clear(record.slot);
+      if (committed?.slot !== record.slot) slots.folder(record.slot).clear();
       this.#write({ ...record, status, step: "done", error });
     },
 
@@ -258,13 +265,14 @@ export class StepExecutors {
   #chooseSlot(bundleId: string): SlotName {
     const { journal, slots } = this.#is;
     const free = SLOT_NAMES.filter((slot) => slot !== journal.committed?.slot);
-    const begun = free.find((slot) => slots.manifestOf(slot, bundleId) !== undefined);
+    const begun = free.find((slot) => slots.folder(slot).manifestOf(bundleId) !== undefined);
     return begun ?? free.find((slot) => slots.installed(slot) === undefined) ?? free[0] ?? "a";
   }
 
   async #isIntact(installed: InstalledSlot): Promise<boolean> {
     try {
-      await this.#is.installer.verify(installed.slot, installed.manifest);
+      const { installer, slots } = this.#is;
+      await installer.verify(slots.folder(installed.slot), installed.manifest);
       return true;
     } catch (thrown) {
       // Anything but a wrong digest (too many open files, a disk that does not answer) may pass: the step is tried again.
@@ -302,6 +310,11 @@ export class StepExecutors {
     this.#is.journal.write(record);
     this.#is.onChange();
   }
+}
+
+/** A bundle on the disk with the settings that this device shall use; the bundle's own where none are named. */
+function servable(installed: InstalledBundle, runtime: RuntimeSettings | undefined): ServableBundle {
+  return { ...installed, runtime: runtime ?? installed.manifest.runtime };
 }
 
 function isProvisional(record: DeploymentRecord): boolean {

@@ -1,5 +1,6 @@
 import type { Tensor } from "@sartor/shared/domain/tensor";
-import type { BundleManifest, TensorSpec } from "@sartor/shared/protocol";
+import type { TensorSpec } from "@sartor/shared/protocol";
+import type { BundleLocation } from "./channel/index.js";
 
 /**
  * What an engine that runs models looks like to the rest of the agent. ONNX Runtime is the first; a Jetson's GPU needs
@@ -10,12 +11,14 @@ export interface RuntimeAdapter {
    * Loads the bundle's model to serve it.
    * @throws SartorError SRT_MODEL_NOT_ONNX, SRT_MODEL_UNSUPPORTED or SRT_PROVIDER_UNAVAILABLE.
    */
-  load(folder: string, manifest: BundleManifest): Promise<LoadedModel>;
+  load(bundle: BundleLocation): Promise<LoadedModel>;
   /**
    * Runs the model once under the engine's own profiler and reads where each node ran. It costs memory that does not come
    * back, so it is called in a process of its own that ends afterwards.
+   *
+   * @param scratch an empty folder that the caller removes
    */
-  inspect(folder: string, manifest: BundleManifest, inputs: readonly Tensor[]): Promise<ExecutionReport>;
+  inspect(bundle: BundleLocation, inputs: readonly Tensor[], scratch: string): Promise<ExecutionReport>;
 }
 
 /** A model in memory. */

@@ -1,4 +1,10 @@
 export type { ExecutionReport, LoadedModel, ModelRun, RuntimeAdapter } from "./adapter.js";
+export {
+  type CandidateBundle,
+  CandidateProcess,
+  CandidateProcesses,
+  type CandidateProcessesOptions,
+} from "./candidate-processes.js";
 export { InferenceServer, type InferenceServerOptions } from "./http/inference-server.js";
 export type { InferenceObservation } from "./http/observation.js";
 export { ModelHost, type ModelHostOptions, type ProbeReport, type StagedModel, type Trial } from "./model-host.js";

@@ -2,8 +2,9 @@ import { SartorError } from "@sartor/shared/errors";
 import type { ReportedServing } from "@sartor/shared/protocol";
 import type { Clock, Logger } from "../platform/index.js";
 import type { ProbeMeasurement } from "./channel/index.js";
-import { ModelProcess, type ProcessExit, ProcessLostError } from "./model-process.js";
-import { type ServableBundle, ServedModel, startModelProcess } from "./served-model.js";
+import { abortable, loadBeside, readableLoss } from "./load-beside.js";
+import type { ModelProcess, ProcessExit } from "./model-process.js";
+import { type ServableBundle, ServedModel } from "./served-model.js";
 import { DEFAULT_RUNTIME_SETTINGS, type RuntimeSettings } from "./settings.js";
 
 /** What the acceptance check says about a staged model. */
@@ -99,14 +100,14 @@ export class ModelHost {
       model: manifest.model,
       version: manifest.version,
       variant: manifest.variant.name,
+      intraOpThreads: current.served.bundle.runtime.intraOpThreads,
       executionProviders: [...current.executionProviders],
       restarts: this.restarts(),
     };
   }
 
   /**
-   * Loads a bundle beside the serving one, in a child of its own, and finds out where its graph really runs (in a further
-   * child that ends at once, since profiling costs memory that does not come back).
+   * Loads a bundle beside the serving one, in a child of its own, and finds out where its graph really runs.
    * @throws SartorError as loading says (SRT_MODEL_NOT_ONNX, SRT_MODEL_UNSUPPORTED, SRT_MODEL_SHAPE_MISMATCH,
    * SRT_MODEL_LABELS_MISMATCH, SRT_PROVIDER_UNAVAILABLE, SRT_GOLDEN_INVALID), or the signal's reason.
    */
@@ -115,8 +116,7 @@ export class ModelHost {
     this.#staging++;
     if (this.#current === undefined) this.#options.onChange?.();
     try {
-      const executionProviders = await this.#inspect(bundle, signal);
-      const process = await this.#start(bundle, signal);
+      const { process, executionProviders } = await loadBeside(bundle, this.#settings, signal);
       return this.#stagedModel(bundle, process, executionProviders);
     } finally {
       this.#staging--;
@@ -133,29 +133,6 @@ export class ModelHost {
     for (const process of this.#staged) process.kill();
     await Promise.all(this.#draining);
     this.#options.onChange?.();
-  }
-
-  async #inspect(bundle: ServableBundle, signal?: AbortSignal): Promise<readonly string[]> {
-    const inspector = new ModelProcess(this.#settings.childEnvironment);
-    try {
-      const { folder, manifest } = bundle;
-      const call = inspector.call("inspect", { folder, manifest }, [], this.#settings.loadTimeoutMs);
-      return (await abortable(call, signal)).result.executionProviders;
-    } catch (error) {
-      throw readableLoss(error);
-    } finally {
-      inspector.kill();
-    }
-  }
-
-  async #start(bundle: ServableBundle, signal?: AbortSignal): Promise<ModelProcess> {
-    const starting = startModelProcess(bundle, this.#settings);
-    try {
-      return await abortable(starting, signal);
-    } catch (error) {
-      void starting.then((process) => process.kill()).catch(() => undefined);
-      throw error;
-    }
   }
 
   #stagedModel(bundle: ServableBundle, process: ModelProcess, executionProviders: readonly string[]): StagedModel {
@@ -224,27 +201,4 @@ export class ModelHost {
     const draining = served.drain().finally(() => this.#draining.delete(draining));
     this.#draining.add(draining);
   }
-}
-
-/** Waits for `work` unless the signal comes first. */
-async function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return work;
-  signal.throwIfAborted();
-  const { promise, reject } = Promise.withResolvers<never>();
-  const onAbort = () => reject(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-    // Whoever lost the race must not end the process as an unhandled rejection.
-    work.catch(() => undefined);
-  }
-}
-
-function readableLoss(error: unknown): unknown {
-  if (!(error instanceof ProcessLostError)) return error;
-  return new SartorError("SRT_MODEL_UNSUPPORTED", `The runtime did not survive the model: ${error.message}.`, {
-    cause: error,
-  });
 }

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { setPriority } from "node:os";
 import type { Duplex } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { SartorError } from "@sartor/shared/errors";
@@ -12,6 +13,19 @@ const CHILD_MAIN = fileURLToPath(new URL("./child/main.js", import.meta.url));
  */
 const NODE_FLAGS = ["--max-semi-space-size=1", "--v8-pool-size=1", "--optimize-for-size", "--no-maglev"];
 const LEAN_ENVIRONMENT = { MALLOC_ARENA_MAX: "1", UV_THREADPOOL_SIZE: "1", VIPS_CONCURRENCY: "1" };
+
+/** How far a child stands back behind what else runs on the device. */
+export interface ChildRank {
+  /** Of its claim to the processor, 0 to 19 (setpriority(2)). */
+  readonly niceness: number;
+  /** How early it goes when memory runs out, 0 to 1000 (oom_score_adj, proc(5)): in parts of a thousand of all memory. */
+  readonly oomScore: number;
+}
+
+/** Goes before what else runs on the device: the agent starts it again, and nothing else has to pay. */
+export const SERVING_RANK: ChildRank = { niceness: 0, oomScore: 800 };
+/** Stands back behind what serves, and goes before it. */
+export const CANDIDATE_RANK: ChildRank = { niceness: 10, oomScore: 1000 };
 
 /** What is kept of the child's standard error to explain an end, characters. */
 const KEPT_STDERR = 2_000;
@@ -56,12 +70,17 @@ export class ModelProcess {
   #stderr = "";
   #ending = false;
 
-  /** Starts a child. It has no model until `load` is called. */
-  constructor(environment: Readonly<Record<string, string>> = {}) {
-    this.#child = spawn(process.execPath, [...NODE_FLAGS, CHILD_MAIN], {
+  /**
+   * Starts a child. It has no model until `load` is called.
+   *
+   * @param rank how far it stands back behind others; its threads inherit it
+   */
+  constructor(environment: Readonly<Record<string, string>> = {}, rank: ChildRank = SERVING_RANK) {
+    this.#child = spawn(process.execPath, [...NODE_FLAGS, CHILD_MAIN, String(rank.oomScore)], {
       stdio: ["ignore", "ignore", "pipe", "pipe"],
       env: { ...LEAN_ENVIRONMENT, ...environment },
     });
+    if (rank.niceness > 0) standBack(this.#child, rank.niceness);
     this.#socket = this.#child.stdio[3] as Duplex;
     this.#socket.on("data", (chunk: Uint8Array) => this.#receive(chunk));
     // A broken pipe is reported by the exit that caused it.
@@ -172,5 +191,15 @@ export class ModelProcess {
       clearTimeout(timer);
       reject(error);
     }
+  }
+}
+
+/** Before the child makes the threads that compute: each begins with the niceness of the one that makes it. */
+function standBack({ pid }: ChildProcess, niceness: number): void {
+  if (pid === undefined) return;
+  try {
+    setPriority(pid, niceness);
+  } catch {
+    // Gone already: its exit says why.
   }
 }

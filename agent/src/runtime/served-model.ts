@@ -1,8 +1,8 @@
 import { SartorError } from "@sartor/shared/errors";
-import { LIMITS } from "@sartor/shared/protocol";
 import type { Clock, Logger } from "../platform/index.js";
 import type { BundleLocation, ChildCalls } from "./channel/index.js";
-import { type ChildReply, ModelProcess, type ProcessExit, ProcessLostError } from "./model-process.js";
+import { startModelProcess } from "./load-beside.js";
+import { type ChildReply, type ModelProcess, type ProcessExit, ProcessLostError } from "./model-process.js";
 import { RequestQueue } from "./request-queue.js";
 import { addCrash, type CrashRecord, isFailing, NO_CRASHES, restartDelay } from "./restart-policy.js";
 import type { RuntimeSettings } from "./settings.js";
@@ -34,25 +34,6 @@ export interface ServedModelContext {
   onChange(): void;
   /** Called for each crash. */
   onCrash(exit: ProcessExit): void;
-}
-
-const IMAGE_LIMITS = { bytes: LIMITS.imageBytes, pixels: LIMITS.imagePixels };
-
-/** Starts a child and loads the bundle into it. @throws what loading throws; the child is gone then. */
-export async function startModelProcess(bundle: ServableBundle, settings: RuntimeSettings): Promise<ModelProcess> {
-  const process = new ModelProcess(settings.childEnvironment);
-  try {
-    const { folder, manifest } = bundle;
-    await process.call("load", { folder, manifest, imageLimits: IMAGE_LIMITS }, [], settings.loadTimeoutMs);
-    return process;
-  } catch (error) {
-    process.kill();
-    throw error instanceof ProcessLostError
-      ? new SartorError("SRT_MODEL_UNSUPPORTED", `The runtime did not survive loading the model: ${error.message}.`, {
-          cause: error,
-        })
-      : error;
-  }
 }
 
 /**

@@ -71,6 +71,15 @@ export function makeBundle(seed: number, chunkBytes = 1000, modelBytes = 3500): 
     files,
     totalBytes: files.reduce((sum, file) => sum + file.bytes, 0),
   };
+  return bundleWith(manifest, chunks);
+}
+
+/** The same files under another manifest: another bundle. */
+export function twinOf({ chunks }: TestBundle, manifest: BundleManifest): TestBundle {
+  return bundleWith(manifest, chunks);
+}
+
+function bundleWith(manifest: BundleManifest, chunks: ReadonlyMap<string, Uint8Array>): TestBundle {
   const bytes = new TextEncoder().encode(JSON.stringify(manifest));
   return { bundleId: digestOf(bytes), bytes, manifest, chunks };
 }

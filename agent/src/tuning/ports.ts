@@ -1,4 +1,13 @@
-import type { TuningCandidate } from "@sartor/shared/protocol";
+import type { RuntimeSettings, TuningCandidate } from "@sartor/shared/protocol";
+
+/** What serves now, as it is run now. */
+export interface Incumbent {
+  readonly bundleId: string;
+  readonly model: string;
+  readonly version: string;
+  readonly variant: TuningCandidate["variant"];
+  readonly runtime: RuntimeSettings;
+}
 
 /** A candidate, loaded in a process of its own beside what serves. */
 export interface CandidateSession {
@@ -43,7 +52,7 @@ export interface CandidateStore {
 
 /** What the device looked like over a stretch of time; null where it does not say. */
 export interface Conditions {
-  /** Lowest of the fast cores' clocks now, MHz. */
+  /** Highest clock among the fast cores now, MHz: idle cores clock down by themselves, while a cap lowers all of them. */
   readonly cpuFrequencyMhz: number | null;
   readonly temperatureCelsius: number | null;
   /** Counts of thermal throttling since boot, summed over all that count. */

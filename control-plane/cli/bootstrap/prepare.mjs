@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildPage, compile } from "./build.mjs";
 import { ensureInstalled, forgetInstallation } from "./install.mjs";
+import { linkCommand } from "./link-command.mjs";
 import { ensureNode24 } from "./node24.mjs";
 import { oneAtATime } from "./one-at-a-time.mjs";
 import { runMain, say } from "./progress.mjs";
@@ -31,6 +32,7 @@ export async function prepare({ build }) {
     });
     if (build) {
       await compile(ROOT, node24);
+      linkCommand(ROOT);
       await buildPage(ROOT, node24);
     }
     return node24;

@@ -2,7 +2,7 @@ import { createReadStream, statSync } from "node:fs";
 import { Readable } from "node:stream";
 import { SartorError } from "@sartor/shared/errors";
 import { errorReplySchema, pageOf } from "@sartor/shared/protocol";
-import type { z } from "zod";
+import { z } from "zod";
 
 const TIMEOUT_MS = 120_000;
 /** An upload may take as long as it needs at this rate, bytes a second. */
@@ -30,6 +30,11 @@ export class ApiClient {
     });
   }
 
+  /** Removes what is at the path. */
+  async delete(path: string): Promise<void> {
+    await this.#request("DELETE", path, z.unknown());
+  }
+
   /** Streams a file as the body; it is never held in memory. */
   postFile<T>(path: string, file: string, schema: z.ZodType<T>): Promise<T> {
     const { size } = statSync(file);
@@ -52,7 +57,8 @@ export class ApiClient {
     const schema = pageOf(item);
     let cursor: string | null = null;
     do {
-      const query: string = cursor === null ? "" : `?cursor=${encodeURIComponent(cursor)}`;
+      const separator = path.includes("?") ? "&" : "?";
+      const query: string = cursor === null ? "" : `${separator}cursor=${encodeURIComponent(cursor)}`;
       const page: { items: T[]; nextCursor: string | null } = await this.get(path + query, schema);
       all.push(...page.items);
       cursor = page.nextCursor;
@@ -77,7 +83,8 @@ export class ApiClient {
         headers: { ...(init.headers as Record<string, string> | undefined), authorization: `Bearer ${this.#token}` },
         signal: AbortSignal.timeout(timeoutMs),
       });
-      json = await response.json();
+      const text = await response.text();
+      json = text === "" ? undefined : JSON.parse(text);
     } catch (cause) {
       throw new SartorError(
         "SRT_DOWNLOAD_FAILED",

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { Command, InvalidArgumentError } from "commander";
 import { addDeviceCommands } from "./commands/device.js";
 import { addModelCommands } from "./commands/model.js";
+import { addPlanCommands } from "./commands/plan.js";
 import { addRolloutCommands } from "./commands/rollout.js";
 import { DEFAULT_STATE_FOLDER } from "./config/index.js";
 import { runDemo } from "./demo/run-demo.js";
@@ -28,6 +29,7 @@ export function buildProgram(): Command {
     });
   addDeviceCommands(program);
   addModelCommands(program);
+  addPlanCommands(program);
   addRolloutCommands(program);
   return program;
 }

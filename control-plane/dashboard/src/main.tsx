@@ -3,8 +3,10 @@ import "uplot/dist/uPlot.min.css";
 import { App } from "./app.js";
 import "./styles/base.css";
 import "./styles/components.css";
+import "./styles/forms.css";
 import "./styles/pages.css";
 import "./styles/table.css";
+import "./styles/tailoring.css";
 
 const root = document.getElementById("app");
 if (root === null) throw new Error("index.html has no element #app");

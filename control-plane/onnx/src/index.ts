@@ -1,3 +1,4 @@
+export * from "./build/index.js";
 export * from "./calibrate/index.js";
 export * from "./graph/index.js";
 export { inspectModel } from "./inspect/inspect-model.js";
@@ -6,6 +7,7 @@ export { SUPPORTED } from "./inspect/supported.js";
 export * from "./lint/index.js";
 export * from "./measure/index.js";
 export * from "./precision/index.js";
+export * from "./prune/index.js";
 export * from "./quantize/index.js";
 export type { VerifiedModel, VerifyRequest } from "./verify/messages.js";
 export { DEFAULT_VERIFY_LIMITS, type VerifyLimits, verifyModel } from "./verify/verify-model.js";

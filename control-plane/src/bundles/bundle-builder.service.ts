@@ -36,12 +36,12 @@ export class BundleBuilder {
   ) {}
 
   async build(variant: BuiltVariant, version: ModelVersionRecord): Promise<BuiltBundle> {
-    const files = [await this.cut(MODEL_FILE, variant.digest), await this.cut(GOLDEN_FILE, version.golden)];
+    const files = [await this.cut(MODEL_FILE, variant.digest), await this.cut(GOLDEN_FILE, variant.goldenDigest)];
     const manifest = bundleManifestSchema.parse({
       schemaVersion: 1,
       model: version.manifest.name,
       version: version.manifest.version,
-      variant: { name: variant.name, kind: variant.precision, golden: version.manifest.golden },
+      variant: { name: variant.name, kind: variant.kind, golden: variant.golden ?? version.manifest.golden },
       runtime: variant.runtime,
       modelManifest: version.manifest,
       entry: { model: MODEL_FILE, golden: GOLDEN_FILE },

@@ -23,7 +23,7 @@ const OWNER = "bundle:";
 export class BundlesRepository {
   constructor(private readonly database: Database) {}
 
-  /** Adds a bundle and refers to its content. */
+  /** Adds a bundle and refers to its content; one that is there already stays as it is. */
   insert(bundle: BundleRecord, digests: Iterable<Digest>, now: number): Promise<void> {
     return this.database.transaction<BundleTables, void>(async (db) => {
       await db
@@ -37,6 +37,7 @@ export class BundlesRepository {
           total_bytes: bundle.totalBytes,
           created_at: now,
         })
+        .onConflict((conflict) => conflict.column("bundle_id").doNothing())
         .execute();
       await referBlobs(db, `${OWNER}${bundle.bundleId}`, digests);
     });
@@ -77,8 +78,19 @@ export class BundlesRepository {
       .selectAll()
       .where("model", "=", model)
       .where("version", "=", version)
+      .orderBy("variant_id")
       .execute();
     return rows.map(toRecord);
+  }
+
+  async ofVariant(variantId: string): Promise<BundleRecord | undefined> {
+    const row = await this.database
+      .tables<BundleTables>()
+      .selectFrom("bundle")
+      .selectAll()
+      .where("variant_id", "=", variantId)
+      .executeTakeFirst();
+    return row === undefined ? undefined : toRecord(row);
   }
 
   /** Tells whether content belongs to a bundle: devices may read nothing else. */

@@ -1,10 +1,10 @@
 import type { Readable } from "node:stream";
 import { Injectable, type OnModuleInit } from "@nestjs/common";
 import { SartorError } from "@sartor/shared/errors";
-import type { Digest } from "@sartor/shared/protocol";
+import type { Digest, ModelVariantView } from "@sartor/shared/protocol";
 import { Clock } from "../config/index.js";
 import { EventBus } from "../events/index.js";
-import { ModelsService } from "../models/index.js";
+import { ModelsService, type ModelVersionRecord } from "../models/index.js";
 import { BlobStore, type ByteRange } from "../storage/index.js";
 import { VariantsService } from "../variants/index.js";
 import { BundleBuilder } from "./bundle-builder.service.js";
@@ -20,18 +20,25 @@ export class BundlesService implements OnModuleInit {
     private readonly models: ModelsService,
     private readonly store: BlobStore,
     private readonly clock: Clock,
-    events: EventBus,
+    private readonly events: EventBus,
   ) {
     events.on("variant.built", ({ variantId }) => this.bundle(variantId));
+    events.on("variants.offered", ({ versionId }) => this.show(versionId));
   }
 
   async onModuleInit(): Promise<void> {
     await this.repository.dropOrphanReferences();
   }
 
-  /** The bundles of a model version, one a variant. */
-  ofVersion(model: string, version: string): Promise<BundleRecord[]> {
-    return this.repository.ofVersion(model, version);
+  /** The bundles of a model version that can be rolled out, one a variant, in the order in which these were made. */
+  async ofVersion(model: string, version: string): Promise<BundleRecord[]> {
+    const record = await this.models.find(model, version);
+    return record === undefined ? [] : this.offered(record);
+  }
+
+  /** The bundle of a variant, whether that is offered still or was replaced; undefined where there is none. */
+  ofVariant(variantId: string): Promise<BundleRecord | undefined> {
+    return this.repository.ofVariant(variantId);
   }
 
   /** A bundle; undefined where there is none. */
@@ -64,6 +71,7 @@ export class BundlesService implements OnModuleInit {
   }
 
   private async bundle(variantId: string): Promise<void> {
+    if ((await this.repository.ofVariant(variantId)) !== undefined) return;
     const variant = await this.variants.built(variantId);
     const version = await this.models.record(variant.versionId);
     const { bundleId, manifest, manifestBytes, digests } = await this.builder.build(variant, version);
@@ -73,27 +81,27 @@ export class BundlesService implements OnModuleInit {
       digests,
       this.clock.now(),
     );
-    const bundles = new Map((await this.ofVersion(model, number)).map((entry) => [entry.variantId, entry.bundleId]));
-    const variants = await this.variants.ofVersion(variant.versionId);
-    await this.models.setVariants(
-      variant.versionId,
-      variants.flatMap(({ variantId: id, name, precision, digest, bytes }) => {
-        const bundled = bundles.get(id);
-        return bundled === undefined
-          ? []
-          : [
-              {
-                variantId: id,
-                name,
-                kind: precision,
-                digest,
-                bytes,
-                bundleId: bundled,
-                accuracy: null,
-                floatLayers: 0,
-              },
-            ];
-      }),
-    );
+  }
+
+  /** Brings what a version's page shows up to date. */
+  private async show(versionId: string): Promise<void> {
+    const record = await this.models.record(versionId);
+    const bundles = new Map((await this.offered(record)).map((entry) => [entry.variantId, entry.bundleId]));
+    const views = (await this.variants.offered(versionId)).flatMap((variant): ModelVariantView[] => {
+      const bundleId = bundles.get(variant.variantId);
+      if (bundleId === undefined) return [];
+      const { variantId, name, kind, digest, bytes, card } = variant;
+      const accuracy = card?.accuracy?.accuracy ?? null;
+      return [{ variantId, name, kind, digest, bytes, bundleId, accuracy, floatLayers: card?.floatLayers.length ?? 0 }];
+    });
+    await this.models.setVariants(versionId, views);
+    const { name: model, version } = record.manifest;
+    if (record.ready) this.events.emit("model.changed", { model, version });
+  }
+
+  private async offered({ versionId, manifest }: ModelVersionRecord): Promise<BundleRecord[]> {
+    const offered = new Set((await this.variants.offered(versionId)).map(({ variantId }) => variantId));
+    const bundles = await this.repository.ofVersion(manifest.name, manifest.version);
+    return bundles.filter(({ variantId }) => offered.has(variantId));
   }
 }

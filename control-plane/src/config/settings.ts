@@ -10,6 +10,8 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 /** What agents speak: devices are told either address. */
 const MQTT_PROTOCOLS = ["mqtt:", "mqtts:"] as const;
 
+const GIBIBYTE = 1024 ** 3;
+
 /**
  * Every setting of the control plane. The name in front of each comment is its environment variable.
  * This folder is the only reader of the environment.
@@ -59,6 +61,14 @@ export class Settings {
   readonly telemetryRetentionDays: number;
   /** `SARTOR_ENROLMENTS_PER_MINUTE`: enrolment attempts that one address may make in a minute. */
   readonly enrolmentsPerMinute: number;
+  /** `SARTOR_BUILD_MEMORY_BYTES`: most memory that a process which builds variants may take, bytes (held on Linux). */
+  readonly buildMemoryBytes: number;
+  /** `SARTOR_BUILD_TIME_SECONDS`: longest time of one build of variants, s. */
+  readonly buildTimeSeconds: number;
+  /** `SARTOR_BUILDS_AT_ONCE`: builds that run at the same time, each in a process of its own. */
+  readonly buildsAtOnce: number;
+  /** `SARTOR_BUILD_AUTOMATICALLY`: build the variants of each new version of a model that has datasets. */
+  readonly buildAutomatically: boolean;
 
   constructor(read: SettingsReader) {
     this.stateDir = read.path("SARTOR_STATE_DIR", ".sartor/control-plane");
@@ -89,6 +99,10 @@ export class Settings {
     this.telemetryWindowSeconds = read.integer("SARTOR_TELEMETRY_WINDOW_SECONDS", 60, 1, 86_400);
     this.telemetryRetentionDays = read.integer("SARTOR_TELEMETRY_RETENTION_DAYS", 30, 1, 3_650);
     this.enrolmentsPerMinute = read.integer("SARTOR_ENROLMENTS_PER_MINUTE", 60, 1, 1_000_000);
+    this.buildMemoryBytes = read.integer("SARTOR_BUILD_MEMORY_BYTES", 4 * GIBIBYTE, GIBIBYTE / 32, 1024 * GIBIBYTE);
+    this.buildTimeSeconds = read.integer("SARTOR_BUILD_TIME_SECONDS", 3_600, 1, 604_800);
+    this.buildsAtOnce = read.integer("SARTOR_BUILDS_AT_ONCE", 1, 1, 64);
+    this.buildAutomatically = read.boolean("SARTOR_BUILD_AUTOMATICALLY", true);
   }
 }
 

@@ -3,8 +3,11 @@ import { Injectable, Logger, type OnModuleDestroy } from "@nestjs/common";
 import type { LiveEvent } from "@sartor/shared/protocol";
 import { DevicesService } from "../devices/index.js";
 import { EventBus } from "../events/index.js";
+import { ModelsService } from "../models/index.js";
 import { RolloutsService } from "../rollouts/index.js";
+import { TuningsService } from "../tailoring/index.js";
 import { toPoint } from "../telemetry/index.js";
+import { VariantsService } from "../variants/index.js";
 import { Coalescer } from "./coalescer.js";
 import type { LiveClient } from "./live-client.js";
 
@@ -32,12 +35,20 @@ export class LiveEvents implements OnModuleDestroy {
     events: EventBus,
     private readonly devices: DevicesService,
     private readonly rollouts: RolloutsService,
+    private readonly models: ModelsService,
+    private readonly variants: VariantsService,
+    private readonly tunings: TuningsService,
   ) {
     events.on("device.changed", ({ deviceId }) => this.note(`device ${deviceId}`, () => this.device(deviceId)));
     events.on("rollout.changed", ({ rolloutId }) => this.note(`rollout ${rolloutId}`, () => this.rollout(rolloutId)));
     events.on("deployment.changed", ({ deploymentId }) =>
       this.note(`deployment ${deploymentId}`, () => this.deployment(deploymentId)),
     );
+    events.on("build.changed", ({ buildId }) => this.note(`build ${buildId}`, () => this.build(buildId)));
+    events.on("model.changed", ({ model, version }) =>
+      this.note(`model ${model} ${version}`, () => this.model(model, version)),
+    );
+    events.on("tuning.changed", ({ tuningId }) => this.note(`tuning ${tuningId}`, () => this.tuning(tuningId)));
     events.on("device.told", ({ deviceId, event }) =>
       this.note(`device_event ${deviceId} ${event.sequence} ${event.at}`, async () => ({
         type: "device_event",
@@ -108,5 +119,18 @@ export class LiveEvents implements OnModuleDestroy {
   private async deployment(deploymentId: string): Promise<LiveEvent | undefined> {
     const deployment = await this.rollouts.deployment(deploymentId);
     return deployment === undefined ? undefined : { type: "deployment", deployment };
+  }
+
+  private async build(buildId: string): Promise<LiveEvent> {
+    return { type: "build", build: await this.variants.buildView(buildId) };
+  }
+
+  private async model(model: string, version: string): Promise<LiveEvent> {
+    return { type: "model", model: await this.models.get(model, version) };
+  }
+
+  private async tuning(tuningId: string): Promise<LiveEvent | undefined> {
+    const tuning = await this.tunings.find(tuningId);
+    return tuning === undefined ? undefined : { type: "tuning", tuning };
   }
 }

@@ -26,7 +26,7 @@ describe("live events", () => {
       },
     } as unknown as DevicesService;
     const events = new EventBus();
-    live = new LiveEvents(events, devices, {} as RolloutsService);
+    live = new LiveEvents(events, devices, {} as RolloutsService, {} as never, {} as never, {} as never);
     const sent: string[] = [];
     const arrived = new Promise<void>((resolve) => {
       const send = (text: string) => {

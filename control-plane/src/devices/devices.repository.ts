@@ -125,6 +125,26 @@ export class DevicesRepository {
     return row?.inventory ?? null;
   }
 
+  /** The newest inventories of some devices, by their ids; those that sent none are left out. */
+  async newestInventories(deviceIds: readonly string[]): Promise<{ device_id: string; inventory: string }[]> {
+    if (deviceIds.length === 0) return [];
+    return this.#db
+      .selectFrom("device_inventory as kept")
+      .innerJoin(
+        (eb) =>
+          eb
+            .selectFrom("device_inventory")
+            .select(["device_id", eb.fn.max("received_at").as("received_at")])
+            .where("device_id", "in", deviceIds)
+            .groupBy("device_id")
+            .as("newest"),
+        (join) =>
+          join.onRef("newest.device_id", "=", "kept.device_id").onRef("newest.received_at", "=", "kept.received_at"),
+      )
+      .select(["kept.device_id", "kept.inventory"])
+      .execute();
+  }
+
   /** Changes columns of one device; false when there is no such device. */
   async update(
     deviceId: string,

@@ -1,6 +1,13 @@
 import { Injectable } from "@nestjs/common";
 import { SartorError } from "@sartor/shared/errors";
-import type { DeviceDetail, DeviceEvent, DeviceEventsReply, DeviceSummary, Page } from "@sartor/shared/protocol";
+import type {
+  DeviceDetail,
+  DeviceEvent,
+  DeviceEventsReply,
+  DeviceSummary,
+  Inventory,
+  Page,
+} from "@sartor/shared/protocol";
 import { DeviceCredentials } from "../auth/index.js";
 import { EventBus, type Received } from "../events/index.js";
 import { IngestService } from "../ingest/index.js";
@@ -129,6 +136,18 @@ export class DevicesService {
         .filter((row) => wanted.has(row.device_id))
         .map((row) => [row.device_id, { name: row.name, emulated: row.emulated === 1 }]),
     );
+  }
+
+  /** What a device said last of its hardware and software; undefined before that. */
+  async inventory(deviceId: string): Promise<Inventory | undefined> {
+    const text = await this.repository.newestInventory(deviceId);
+    return text === null ? undefined : (JSON.parse(text) as Inventory);
+  }
+
+  /** The same for many devices at once; those that said nothing are left out. */
+  async inventories(deviceIds: readonly string[]): Promise<Map<string, Inventory>> {
+    const rows = await this.repository.newestInventories(deviceIds);
+    return new Map(rows.map((row) => [row.device_id, JSON.parse(row.inventory) as Inventory]));
   }
 
   /** Told by rollouts: the deployment that a device's summary shows. */

@@ -29,7 +29,7 @@ export class PresenceService implements OnModuleInit {
     events.on("device.connected", ({ deviceId, at }) => this.#applyBehind(deviceId, { type: "connected", at }));
     events.on("device.disconnected", ({ deviceId, at }) => this.#applyBehind(deviceId, { type: "disconnected", at }));
     events.on("device.event", (received) => this.#onEvent(received));
-    for (const name of ["device.inventory", "device.reported", "device.telemetry"] as const) {
+    for (const name of ["device.inventory", "device.reported", "device.telemetry", "device.tuning"] as const) {
       events.on(name, ({ deviceId, receivedAt }) => this.#applyBehind(deviceId, { type: "heard", at: receivedAt }));
     }
     metrics.countDevices = () => this.#count();

@@ -64,6 +64,9 @@ export interface EventMap {
   /** A variant's content is there; its bundle is to be cut. */
   "variant.built": { readonly variantId: string };
 
+  /** What a version offers, or what is known of its variants, has changed; the bundles are there. Handlers are awaited. */
+  "variants.offered": { readonly versionId: string };
+
   // --- variants and tailoring --------------------------------------------------------------------
   /** Anything that a VariantBuildView shows has changed. */
   "build.changed": { readonly buildId: string };

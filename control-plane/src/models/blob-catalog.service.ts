@@ -1,3 +1,5 @@
+import { createWriteStream } from "node:fs";
+import { pipeline } from "node:stream/promises";
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from "@nestjs/common";
 import { SartorError } from "@sartor/shared/errors";
 import type { Digest } from "@sartor/shared/protocol";
@@ -66,6 +68,18 @@ export class BlobCatalog implements OnApplicationBootstrap, OnModuleDestroy {
       });
     }
     return bytes;
+  }
+
+  /**
+   * Copies content into a file, for a process that knows no blob store.
+   *
+   * @returns the path
+   * @throws SartorError SRT_BLOB_UNKNOWN
+   */
+  async copy(digest: Digest, path: string): Promise<string> {
+    const { stream } = await this.store.open(digest);
+    await pipeline(stream, createWriteStream(path, { mode: 0o600 }));
+    return path;
   }
 
   /** Removes what nobody refers to for a day; tells how many blobs. */

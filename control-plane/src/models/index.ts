@@ -1,6 +1,9 @@
 export { BlobCatalog, UNREFERENCED_LIFETIME_MS } from "./blob-catalog.service.js";
 export { canonicalJson } from "./canonical-json.js";
+export { claimDatasets, releaseDatasets } from "./datasets.repository.js";
+export { DatasetsService } from "./datasets.service.js";
+export { Gate } from "./gate.js";
 export { ModelsModule } from "./models.module.js";
 export { type ModelVersionRecord, referBlobs } from "./models.repository.js";
 export { ModelsService } from "./models.service.js";
-export type { BlobTables } from "./models.tables.js";
+export type { BlobTables, DatasetTables } from "./models.tables.js";

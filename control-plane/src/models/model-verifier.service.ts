@@ -1,12 +1,10 @@
-import { createWriteStream } from "node:fs";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
 import { Injectable, type OnModuleDestroy, type OnModuleInit } from "@nestjs/common";
 import { type VerifiedModel, verifyModel } from "@sartor/onnx";
 import type { Digest, ModelManifest } from "@sartor/shared/protocol";
 import { Settings } from "../config/index.js";
-import { BlobStore } from "../storage/index.js";
+import { BlobCatalog } from "./blob-catalog.service.js";
 import { Gate } from "./gate.js";
 
 /** Verifies uploaded models, one at a time, each in a process of its own. */
@@ -18,7 +16,7 @@ export class ModelVerifier implements OnModuleInit, OnModuleDestroy {
 
   constructor(
     settings: Settings,
-    private readonly store: BlobStore,
+    private readonly blobs: BlobCatalog,
   ) {
     this.#folder = join(settings.stateDir, "verifying");
   }
@@ -38,18 +36,12 @@ export class ModelVerifier implements OnModuleInit, OnModuleDestroy {
     return this.#gate.run(async () => {
       const folder = await mkdtemp(join(this.#folder, "model-"));
       try {
-        const modelPath = await this.copy(model, join(folder, "model.onnx"));
-        const goldenPath = await this.copy(golden, join(folder, "golden.safetensors"));
+        const modelPath = await this.blobs.copy(model, join(folder, "model.onnx"));
+        const goldenPath = await this.blobs.copy(golden, join(folder, "golden.safetensors"));
         return await verifyModel({ modelPath, goldenPath, manifest }, undefined, this.#stopping.signal);
       } finally {
         await rm(folder, { recursive: true, force: true });
       }
     });
-  }
-
-  private async copy(digest: Digest, path: string): Promise<string> {
-    const { stream } = await this.store.open(digest);
-    await pipeline(stream, createWriteStream(path, { mode: 0o600 }));
-    return path;
   }
 }

@@ -65,6 +65,7 @@ export class ModelsRepository {
           golden_digest: version.golden,
           info: JSON.stringify(version.info),
           variants: "[]",
+          macs: null,
         })
         .onConflict((conflict) => conflict.columns(["model", "version"]).doNothing())
         .executeTakeFirst();
@@ -79,6 +80,15 @@ export class ModelsRepository {
       .tables<ModelTables>()
       .updateTable("model_version")
       .set({ variants: JSON.stringify(variants) })
+      .where("version_id", "=", versionId)
+      .execute();
+  }
+
+  async setMacs(versionId: string, macs: number): Promise<void> {
+    await this.database
+      .tables<ModelTables>()
+      .updateTable("model_version")
+      .set({ macs })
       .where("version_id", "=", versionId)
       .execute();
   }
@@ -125,14 +135,21 @@ export class ModelsRepository {
         ? query.where("version_id", "=", by.versionId)
         : query.where("model", "=", by.model).where("version", "=", by.version);
     const row = await query.executeTakeFirst();
-    if (row === undefined) return undefined;
-    return {
-      versionId: row.version_id,
-      manifest: JSON.parse(row.manifest) as ModelManifest,
-      model: { digest: row.model_digest, bytes: row.model_bytes },
-      golden: row.golden_digest,
-      ready: row.ready_at !== null,
-    };
+    return row === undefined ? undefined : toRecord(row);
+  }
+
+  /** The version of a model that became visible last. */
+  async findNewest(model: string): Promise<ModelVersionRecord | undefined> {
+    const row = await this.database
+      .tables<ModelTables>()
+      .selectFrom("model_version")
+      .selectAll()
+      .where("model", "=", model)
+      .where("ready_at", "is not", null)
+      .orderBy("version_id", "desc")
+      .limit(1)
+      .executeTakeFirst();
+    return row === undefined ? undefined : toRecord(row);
   }
 
   async findView(model: string, version: string): Promise<ModelVersionView | undefined> {
@@ -170,6 +187,16 @@ function ownerOf(versionId: string): string {
   return `model:${versionId}`;
 }
 
+function toRecord(row: ModelVersionTable): ModelVersionRecord {
+  return {
+    versionId: row.version_id,
+    manifest: JSON.parse(row.manifest) as ModelManifest,
+    model: { digest: row.model_digest, bytes: row.model_bytes },
+    golden: row.golden_digest,
+    ready: row.ready_at !== null,
+  };
+}
+
 function toView(row: ModelVersionTable): ModelVersionView {
   const info = JSON.parse(row.info) as ModelInfo;
   return {
@@ -181,7 +208,7 @@ function toView(row: ModelVersionTable): ModelVersionView {
     bytes: row.model_bytes,
     opset: info.opsets["ai.onnx"] ?? 0,
     parameters: info.parameters,
-    macs: null,
+    macs: row.macs,
     variants: JSON.parse(row.variants),
   };
 }

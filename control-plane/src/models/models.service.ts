@@ -47,7 +47,8 @@ export class ModelsService implements OnModuleInit {
    * Registers a version of a model: checks manifest, model and golden vectors, then has variants and bundles made.
    *
    * @throws SartorError SRT_MANIFEST_INVALID, SRT_BLOB_UNKNOWN, SRT_MODEL_EXISTS, SRT_MODEL_NOT_ONNX, SRT_MODEL_UNSUPPORTED,
-   *   SRT_MODEL_SHAPE_MISMATCH, SRT_MODEL_LABELS_MISMATCH, SRT_GOLDEN_INVALID, SRT_GOLDEN_MISMATCH
+   *   SRT_MODEL_SHAPE_MISMATCH, SRT_MODEL_LABELS_MISMATCH, SRT_GOLDEN_INVALID, SRT_GOLDEN_MISMATCH, SRT_QUANTIZE_OPSET,
+   *   SRT_QUANTIZE_NOT_FINITE; SRT_RATE_LIMITED when too many wait
    */
   async register(model: string, request: ModelVersionRequest): Promise<Registered> {
     const manifest = parseManifest(request.manifest, model);
@@ -72,11 +73,12 @@ export class ModelsService implements OnModuleInit {
     try {
       await this.events.emitAndWait("model.version_added", { versionId });
       await this.repository.publish(versionId, this.clock.now());
-      return { created: true, version: await this.get(manifest.name, manifest.version) };
     } catch (error) {
       await this.repository.remove(versionId);
       throw error;
     }
+    this.events.emit("model.changed", { model: manifest.name, version: manifest.version });
+    return { created: true, version: await this.get(manifest.name, manifest.version) };
   }
 
   /** @throws SartorError SRT_MODEL_UNKNOWN */
@@ -97,6 +99,41 @@ export class ModelsService implements OnModuleInit {
     const record = await this.repository.findRecord({ versionId });
     if (record === undefined) throw new SartorError("SRT_MODEL_UNKNOWN", `There is no model version ${versionId}.`);
     return record;
+  }
+
+  /** A version that is visible, for later modules; undefined where there is none. */
+  async find(model: string, version: string): Promise<ModelVersionRecord | undefined> {
+    const record = await this.repository.findRecord({ model, version });
+    return record?.ready === true ? record : undefined;
+  }
+
+  /**
+   * The same.
+   *
+   * @throws SartorError SRT_MODEL_UNKNOWN
+   */
+  async recordOf(model: string, version: string): Promise<ModelVersionRecord> {
+    const record = await this.find(model, version);
+    if (record === undefined) {
+      throw new SartorError("SRT_MODEL_UNKNOWN", `There is no version ${version} of a model ${model}.`);
+    }
+    return record;
+  }
+
+  /**
+   * The version of a model that was registered last.
+   *
+   * @throws SartorError SRT_MODEL_UNKNOWN
+   */
+  async newest(model: string): Promise<ModelVersionRecord> {
+    const record = await this.repository.findNewest(model);
+    if (record === undefined) throw new SartorError("SRT_MODEL_UNKNOWN", `There is no model ${model}.`);
+    return record;
+  }
+
+  /** Told by later modules: multiply-accumulates of one inference. */
+  setMacs(versionId: string, macs: number): Promise<void> {
+    return this.repository.setMacs(versionId, macs);
   }
 
   /** Told by later modules: the variants of a version that can be rolled out. */

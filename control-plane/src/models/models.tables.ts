@@ -6,7 +6,7 @@ export interface StoredBlobTable {
   stored_at: number;
 }
 
-/** Who needs a blob: `model:<versionId>`, `bundle:<bundleId>`. */
+/** Who needs a blob: `model:<versionId>`, `dataset:<datasetId>`, `variant:<variantId>`, `bundle:<bundleId>`. */
 export interface BlobReferenceTable {
   digest: string;
   owner: string;
@@ -24,11 +24,38 @@ export interface ModelVersionTable {
   golden_digest: string;
   info: string;
   variants: string;
+  /** Null where they were not counted yet. */
+  macs: number | null;
+}
+
+/** Samples of a model; their content is a blob. */
+export interface DatasetTable {
+  dataset_id: string;
+  model: string;
+  name: string;
+  purpose: string;
+  description: string | null;
+  content: string;
+  bytes: number;
+  samples: number;
+  class_counts: string | null;
+  created_at: number;
+}
+
+/** Who reads a dataset and must find it later, too: `build:<buildId>`. What is claimed cannot be deleted. */
+export interface DatasetClaimTable {
+  dataset_id: string;
+  owner: string;
 }
 
 export interface BlobTables {
   stored_blob: StoredBlobTable;
   blob_reference: BlobReferenceTable;
+}
+
+export interface DatasetTables extends BlobTables {
+  dataset: DatasetTable;
+  dataset_claim: DatasetClaimTable;
 }
 
 export interface ModelTables extends BlobTables {

@@ -1,5 +1,6 @@
 import type { ReportedState } from "@sartor/shared/protocol";
 import { describe, expect, it } from "vitest";
+import type { DeviceChoice } from "./deployment-rows.js";
 import { type ChangedDeployment, DeploymentsRepository } from "./deployments.repository.js";
 import { DesiredStatesRepository } from "./desired-states.repository.js";
 import type { DeviceDeploymentTable } from "./rollouts.tables.js";
@@ -20,6 +21,9 @@ const row = (id: string, changes: Partial<DeviceDeploymentTable> = {}): DeviceDe
   queued_at: 0,
   updated_at: 0,
   deadline_at: 0,
+  runtime: null,
+  tailoring: null,
+  tune: null,
   ...changes,
 });
 
@@ -34,11 +38,22 @@ const report = (row: DeviceDeploymentTable, sequence: number, status: "failed" |
   }) as unknown as ReportedState;
 
 const [one, two, three] = [row("1"), row("2"), row("3")];
-const wave = { rolloutId: "r2", wave: 1, bundleId: "b", now: 1, deadlineAt: 2, newId: () => "new" };
+const wave = { rolloutId: "r2", wave: 1, now: 1, deadlineAt: 2, newId: () => "new" };
+const choice = (deviceId: string, bundleId: string | null = "b"): DeviceChoice => ({
+  deviceId,
+  bundleId,
+  runtime: null,
+  tailoring: null,
+  error: bundleId === null ? { code: "SRT_TAILORING_NO_VARIANT", message: "nothing fits" } : null,
+  tune: false,
+});
 
 /** What each kind of transaction tells PostgreSQL. */
 const TRANSACTIONS: [string, (repository: DeploymentsRepository, database: ToldDatabase) => Promise<unknown>][] = [
-  ["the start of a wave", (repository) => repository.start(wave, ["device-3", "device-1", "device-2"])],
+  [
+    "the start of a wave",
+    (repository) => repository.start(wave, [choice("device-3"), choice("device-1"), choice("device-2")]),
+  ],
   ["a deadline", (repository) => repository.applyToAll(["3", "1", "2"], { type: "deadline_passed" }, 1)],
   [
     "a batch of reports",
@@ -68,6 +83,16 @@ describe("transactions on deployments", () => {
       expect(last).toMatch(/^insert into "device_to_plan" .* on conflict \("device_id"\) do update set/);
     },
   );
+
+  it("of a wave leave a device alone for which nothing fits: it goes on with what it was told before", async () => {
+    const database = new ToldDatabase({ device_deployment: [one] });
+    const repository = new DeploymentsRepository(database as never);
+    await repository.start(wave, [choice("device-1", null)]);
+    const [insert, ...rest] = database.on("device_deployment");
+    expect(insert).toMatch(/^insert/);
+    expect(database.told[0]?.values).toEqual(expect.arrayContaining(["rejected"]));
+    expect([rest, database.marked()]).toEqual([[], []]);
+  });
 
   it("that PostgreSQL ends for another's sake are run again", async () => {
     const database = new ToldDatabase({ device_deployment: [one] }, 2);
@@ -100,6 +125,7 @@ describe("transactions on deployments", () => {
       now: 1,
       windowSeconds: 10,
       bundleOf: () => undefined,
+      bundleOfVariant: () => undefined,
     });
     const order = database.told.map(({ sql }) => /"(device_to_plan|device_deployment|desired_state)"/.exec(sql)?.[1]);
     expect(order.indexOf("device_deployment")).toBeGreaterThan(order.lastIndexOf("device_to_plan"));

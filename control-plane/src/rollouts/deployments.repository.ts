@@ -1,19 +1,24 @@
 import { Injectable } from "@nestjs/common";
 import {
   type DeploymentEvent,
-  type DeploymentState,
   deploymentReportOf,
-  INITIAL_DEPLOYMENT,
+  FOLLOWED_STATUSES,
   planDeployment,
 } from "@sartor/shared/domain/deployment";
-import type { DeviceDeploymentView, ReportedState } from "@sartor/shared/protocol";
+import type { ReportedState, RuntimeSettings } from "@sartor/shared/protocol";
 import type { Transaction } from "kysely";
 import { Database } from "../database/index.js";
+import {
+  type DeviceChoice,
+  type FollowedDeployment,
+  newRow,
+  type StoredDeployment,
+  toState,
+  toStored,
+  type WaveStart,
+} from "./deployment-rows.js";
 import { retryOnConflict } from "./retry-on-conflict.js";
 import type { DeviceDeploymentTable, RolloutTables } from "./rollouts.tables.js";
-
-/** A deployment as the database holds it. */
-export type StoredDeployment = Omit<DeviceDeploymentView, "deviceName" | "emulated">;
 
 /** A deployment that changed, after the change. */
 export interface ChangedDeployment extends StoredDeployment {
@@ -24,14 +29,11 @@ export interface ChangedDeployment extends StoredDeployment {
   readonly revision: number;
 }
 
-/** What starting a wave needs. */
-export interface WaveStart {
+/** A success after which a tuning is to be thought of. */
+export interface TuneDue {
+  readonly deploymentId: string;
   readonly rolloutId: string;
-  readonly wave: number;
-  readonly bundleId: string;
-  readonly now: number;
-  readonly deadlineAt: number;
-  readonly newId: () => string;
+  readonly deviceId: string;
 }
 
 type Db = Transaction<RolloutTables>;
@@ -52,8 +54,8 @@ export class DeploymentsRepository {
 
   constructor(private readonly database: Database) {}
 
-  /** Devices of a wave that have no deployment of its rollout yet. */
-  async findToStart(rolloutId: string, wave: number, limit: number): Promise<string[]> {
+  /** Devices of a wave that have no deployment of its rollout yet, in the order of their ids, after one of them. */
+  async findToStart(rolloutId: string, wave: number, limit: number, after: string): Promise<string[]> {
     const rows = await this.database
       .tables<RolloutTables>()
       .selectFrom("rollout_device as chosen")
@@ -63,6 +65,7 @@ export class DeploymentsRepository {
       .select("chosen.device_id")
       .where("chosen.rollout_id", "=", rolloutId)
       .where("chosen.wave", "=", wave)
+      .where("chosen.device_id", ">", after)
       .where("started.deployment_id", "is", null)
       .orderBy("chosen.device_id")
       .limit(limit)
@@ -71,23 +74,18 @@ export class DeploymentsRepository {
   }
 
   /** Makes the deployments of some devices and supersedes what they were still at; all or nothing, and twice is once. */
-  start(wave: WaveStart, deviceIds: readonly string[]): Promise<ChangedDeployment[]> {
+  start(wave: WaveStart, choices: readonly DeviceChoice[]): Promise<ChangedDeployment[]> {
+    if (choices.length === 0) return Promise.resolve([]);
+    // A device for which nothing fits goes on with what it was told before.
+    const deviceIds = choices.filter(({ bundleId }) => bundleId !== null).map(({ deviceId }) => deviceId);
     return this.change(async (db) => {
       const inserted = await db
         .insertInto("device_deployment")
-        .values(deviceIds.map((deviceId) => newRow(wave, deviceId)))
+        .values(choices.map((choice) => newRow(wave, choice)))
         .onConflict((conflict) => conflict.columns(["rollout_id", "device_id"]).doNothing())
         .returningAll()
         .execute();
-      const older = await db
-        .selectFrom("device_deployment")
-        .selectAll()
-        .where("device_id", "in", deviceIds)
-        .where("rollout_id", "<", wave.rolloutId)
-        .where("status", "in", LIVE)
-        .orderBy("deployment_id")
-        .$if(this.locks, (query) => query.forUpdate())
-        .execute();
+      const older = deviceIds.length === 0 ? [] : await this.lockOlder(db, deviceIds, wave.rolloutId);
       const event: DeploymentEvent = { type: "superseded", byRolloutId: wave.rolloutId };
       const changed: ChangedDeployment[] = [];
       for (const row of older) {
@@ -193,6 +191,49 @@ export class DeploymentsRepository {
     return row === undefined ? undefined : toStored(row);
   }
 
+  /** Successes after which a tuning is to be thought of. */
+  async findTuneDue(limit: number): Promise<TuneDue[]> {
+    const rows = await this.database
+      .tables<RolloutTables>()
+      .selectFrom("device_deployment")
+      .select(["deployment_id", "rollout_id", "device_id"])
+      .where("tune", "=", "due")
+      .where("status", "=", "succeeded")
+      .limit(limit)
+      .execute();
+    return rows.map((row) => ({
+      deploymentId: row.deployment_id,
+      rolloutId: row.rollout_id,
+      deviceId: row.device_id,
+    }));
+  }
+
+  /** Notes that some successes were thought of. */
+  async setTuneDone(deploymentIds: readonly string[]): Promise<void> {
+    if (deploymentIds.length === 0) return;
+    await this.database
+      .tables<RolloutTables>()
+      .updateTable("device_deployment")
+      .set({ tune: "done" })
+      .where("deployment_id", "in", deploymentIds)
+      .execute();
+  }
+
+  /** The deployment that a device follows now: the newest that is under way or succeeded. */
+  async followed(deviceId: string): Promise<FollowedDeployment | undefined> {
+    const row = await this.database
+      .tables<RolloutTables>()
+      .selectFrom("device_deployment")
+      .selectAll()
+      .where("device_id", "=", deviceId)
+      .where("status", "in", FOLLOWED_STATUSES)
+      .orderBy("rollout_id", "desc")
+      .limit(1)
+      .executeTakeFirst();
+    if (row === undefined) return undefined;
+    return { ...toStored(row), runtime: row.runtime === null ? null : (JSON.parse(row.runtime) as RuntimeSettings) };
+  }
+
   private change<R>(work: (db: Db) => Promise<R>): Promise<R> {
     return retryOnConflict(() => this.database.transaction<RolloutTables, R>(work));
   }
@@ -213,6 +254,19 @@ export class DeploymentsRepository {
       .$if(this.locks, (query) => query.forUpdate())
       .execute();
     return new Map(rows.map((row) => [row.deployment_id, row]));
+  }
+
+  /** What devices are still at of older rollouts. */
+  private lockOlder(db: Db, deviceIds: readonly string[], than: string): Promise<DeviceDeploymentTable[]> {
+    return db
+      .selectFrom("device_deployment")
+      .selectAll()
+      .where("device_id", "in", deviceIds)
+      .where("rollout_id", "<", than)
+      .where("status", "in", LIVE)
+      .orderBy("deployment_id")
+      .$if(this.locks, (query) => query.forUpdate())
+      .execute();
   }
 
   private async applyTo(
@@ -248,8 +302,12 @@ interface Applied {
 }
 
 function eventOf(reported: ReportedState, row: DeviceDeploymentTable): DeploymentEvent | undefined {
-  if (row.device_id !== reported.deviceId) return undefined;
-  const report = deploymentReportOf(reported, { deploymentId: row.deployment_id, bundleId: row.bundle_id });
+  if (row.device_id !== reported.deviceId || row.bundle_id === null) return undefined;
+  const report = deploymentReportOf(reported, {
+    deploymentId: row.deployment_id,
+    bundleId: row.bundle_id,
+    intraOpThreads: row.runtime === null ? undefined : (JSON.parse(row.runtime) as RuntimeSettings).intraOpThreads,
+  });
   return report === undefined ? undefined : { type: "reported", report };
 }
 
@@ -268,53 +326,4 @@ export async function noteToPlan(db: Db, deviceIds: readonly string[]): Promise<
       )
       .execute();
   }
-}
-
-function newRow(start: WaveStart, deviceId: string): DeviceDeploymentTable {
-  return {
-    deployment_id: start.newId(),
-    rollout_id: start.rolloutId,
-    device_id: deviceId,
-    wave: start.wave,
-    bundle_id: start.bundleId,
-    status: INITIAL_DEPLOYMENT.status,
-    step: INITIAL_DEPLOYMENT.step,
-    progress: null,
-    error: null,
-    report_sequence: INITIAL_DEPLOYMENT.reportSequence,
-    report_boot_id: INITIAL_DEPLOYMENT.reportBootId,
-    queued_at: start.now,
-    updated_at: start.now,
-    deadline_at: start.deadlineAt,
-  };
-}
-
-function toState(row: DeviceDeploymentTable): DeploymentState {
-  return {
-    status: row.status,
-    step: row.step,
-    progress: row.progress === null ? null : JSON.parse(row.progress),
-    error: row.error === null ? null : JSON.parse(row.error),
-    reportSequence: row.report_sequence,
-    reportBootId: row.report_boot_id,
-  };
-}
-
-function toStored(row: DeviceDeploymentTable): StoredDeployment {
-  const { status, step, progress, error } = toState(row);
-  return {
-    deploymentId: row.deployment_id,
-    rolloutId: row.rollout_id,
-    deviceId: row.device_id,
-    bundleId: row.bundle_id,
-    tailoring: null,
-    wave: row.wave,
-    status,
-    step,
-    progress,
-    error,
-    queuedAt: row.queued_at,
-    updatedAt: row.updated_at,
-    deadlineAt: row.deadline_at,
-  };
 }

@@ -1,6 +1,6 @@
 import { setImmediate as pause } from "node:timers/promises";
 import { Injectable, Logger } from "@nestjs/common";
-import type { DesiredState, ReportedState } from "@sartor/shared/protocol";
+import type { DesiredState, ReportedState, TuningCandidate } from "@sartor/shared/protocol";
 import { type BundleRecord, BundlesService } from "../bundles/index.js";
 import { Clock, Settings } from "../config/index.js";
 import { BatchWriter } from "../database/index.js";
@@ -84,6 +84,7 @@ export class DesiredPublisher {
 
   /** Computes what is to be computed. */
   async plan(): Promise<void> {
+    while (await this.repository.takeTunings(PLAN_AT_ONCE)) await pause();
     for (;;) {
       const marked = await this.repository.findToPlan(PLAN_AT_ONCE);
       if (marked.length === 0) return;
@@ -92,6 +93,7 @@ export class DesiredPublisher {
       const devices = marked.filter((deviceId) => !this.#gone.has(deviceId));
       if (devices.length === 0) continue;
       const bundles = await this.loadBundles(await this.repository.bundlesFollowed(devices));
+      const ofVariants = await this.loadVariants(await this.repository.versionsTuned(devices));
       await this.repository.plan(devices, {
         now: this.clock.now(),
         windowSeconds: this.settings.telemetryWindowSeconds,
@@ -101,6 +103,7 @@ export class DesiredPublisher {
           const { manifestBytes, model, version } = bundle;
           return { bundleId, manifestBytes, model, version };
         },
+        bundleOfVariant: (variantId) => ofVariants.get(variantId),
       });
       // Everyone else gets a turn: SQLite answers synchronously.
       await pause();
@@ -200,6 +203,19 @@ export class DesiredPublisher {
       const bundle = await this.bundles.find(bundleId);
       if (bundle === undefined) this.#logger.error(`Bundle ${bundleId} is gone; its devices keep what they were told.`);
       else bundles.set(bundleId, bundle);
+    }
+    return bundles;
+  }
+
+  /** The bundles of some versions, by their variants. */
+  private async loadVariants(
+    versions: readonly { readonly model: string; readonly version: string }[],
+  ): Promise<Map<string, TuningCandidate["bundle"]>> {
+    const bundles = new Map<string, TuningCandidate["bundle"]>();
+    for (const { model, version } of versions) {
+      for (const { variantId, bundleId, manifestBytes } of await this.bundles.ofVersion(model, version)) {
+        bundles.set(variantId, { bundleId, manifestBytes });
+      }
     }
     return bundles;
   }

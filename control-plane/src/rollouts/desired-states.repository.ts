@@ -1,22 +1,35 @@
 import { Injectable } from "@nestjs/common";
 import { FOLLOWED_STATUSES, wantedDeployment } from "@sartor/shared/domain/deployment";
-import { type DesiredDeployment, type DesiredState, PROTOCOL_VERSION } from "@sartor/shared/protocol";
+import {
+  type DesiredDeployment,
+  type DesiredState,
+  PROTOCOL_VERSION,
+  type RuntimeSettings,
+  type TuningCandidate,
+} from "@sartor/shared/protocol";
 import { sql, type Transaction } from "kysely";
 import { Database } from "../database/index.js";
+import { type StoredTuning, type TailoringTables, takeUntold, tuningToTell } from "../tailoring/index.js";
 import { noteToPlan } from "./deployments.repository.js";
 import { retryOnConflict } from "./retry-on-conflict.js";
 import type { RolloutTables } from "./rollouts.tables.js";
+import { tuningOrderOf } from "./tuning-order.js";
 
 type Db = Transaction<RolloutTables>;
+type Tables = RolloutTables & TailoringTables;
 
 /** A bundle's part of a desired state, by its id. */
 export type BundleOf = (bundleId: string) => DesiredDeployment["bundle"] | undefined;
+
+/** The bundle of a variant, by the variant's id. */
+export type BundleOfVariant = (variantId: string) => TuningCandidate["bundle"] | undefined;
 
 /** What planning needs besides the database. */
 export interface PlanContext {
   readonly now: number;
   readonly windowSeconds: number;
   readonly bundleOf: BundleOf;
+  readonly bundleOfVariant: BundleOfVariant;
 }
 
 /** What devices shall do, in the database: kept before it is published. */
@@ -48,7 +61,30 @@ export class DesiredStatesRepository {
       .where("device_id", "in", deviceIds)
       .where("status", "in", FOLLOWED_STATUSES)
       .execute();
-    return rows.map((row) => row.bundle_id);
+    return rows.flatMap((row) => row.bundle_id ?? []);
+  }
+
+  /** Model versions whose tunings the devices' desired states may name. */
+  async versionsTuned(deviceIds: readonly string[]): Promise<{ model: string; version: string }[]> {
+    const versions = new Map<string, { model: string; version: string }>();
+    for (const deviceId of deviceIds) {
+      const tuning = await tuningToTell(this.database.tables<Tables>(), deviceId);
+      if (tuning === undefined) continue;
+      const { model, version } = tuning;
+      versions.set(`${model} ${version}`, { model, version });
+    }
+    return [...versions.values()];
+  }
+
+  /** Turns the marks of tunings into marks of devices to plan, some of them; false where there was none. */
+  takeTunings(limit: number): Promise<boolean> {
+    return retryOnConflict(() =>
+      this.database.transaction<Tables, boolean>(async (db) => {
+        const devices = await takeUntold(db, limit);
+        await noteToPlan(db as unknown as Db, devices);
+        return devices.length > 0;
+      }),
+    );
   }
 
   /**
@@ -59,10 +95,12 @@ export class DesiredStatesRepository {
    */
   plan(deviceIds: readonly string[], context: PlanContext): Promise<void> {
     return retryOnConflict(() =>
-      this.database.transaction<RolloutTables, void>(async (db) => {
+      this.database.transaction<Tables, void>(async (transaction) => {
+        const db = transaction as unknown as Db;
         await this.takeMarks(db, deviceIds);
         for (const deviceId of [...deviceIds].sort()) {
-          await planOne(db, deviceId, context, await this.load(db, deviceId));
+          const tuning = await tuningToTell(transaction, deviceId);
+          await planOne(db, deviceId, context, await this.load(db, deviceId), tuning);
         }
       }),
     );
@@ -166,19 +204,20 @@ async function planOne(
   deviceId: string,
   context: PlanContext,
   stored: DesiredState | undefined,
+  told: StoredTuning | undefined,
 ): Promise<void> {
   const followed = await db
     .selectFrom("device_deployment as deployment")
     .innerJoin("rollout", "rollout.rollout_id", "deployment.rollout_id")
     .select(["deployment.deployment_id", "deployment.rollout_id", "deployment.bundle_id", "deployment.status"])
-    .select("rollout.probe")
+    .select(["deployment.runtime", "rollout.probe", "rollout.model", "rollout.version"])
     .where("deployment.device_id", "=", deviceId)
     .where("deployment.status", "in", FOLLOWED_STATUSES)
     .orderBy("deployment.rollout_id", "desc")
     .limit(1)
     .execute();
   const wanted = wantedDeployment(followed);
-  const bundle = wanted === undefined ? undefined : context.bundleOf(wanted.bundle_id);
+  const bundle = wanted?.bundle_id == null ? undefined : context.bundleOf(wanted.bundle_id);
   // Without its bundle a deployment cannot be described: saying nothing new is better than taking it back.
   if (wanted !== undefined && bundle === undefined) return;
   const deployment: DesiredState["deployment"] =
@@ -188,19 +227,23 @@ async function planOne(
           deploymentId: wanted.deployment_id,
           rolloutId: wanted.rollout_id,
           bundle,
+          ...(wanted.runtime === null ? {} : { runtime: JSON.parse(wanted.runtime) as RuntimeSettings }),
           probe: JSON.parse(wanted.probe) as DesiredDeployment["probe"],
         };
   const telemetry = { windowSeconds: context.windowSeconds };
-  const says = (state: Pick<DesiredState, "deployment" | "telemetry">) =>
-    JSON.stringify([state.deployment, state.telemetry]);
-  if (stored !== undefined && says(stored) === says({ deployment, telemetry })) return;
+  const tuning = told === undefined ? null : tuningOrderOf(told, wanted, context.bundleOfVariant);
+  // Its bundles are not known yet: the mark of the tuning stands still, or the next plan brings it.
+  if (tuning === undefined) return;
+  const says = (state: Pick<DesiredState, "deployment" | "telemetry" | "tuning">) =>
+    JSON.stringify([state.deployment, state.telemetry, state.tuning ?? null]);
+  if (stored !== undefined && says(stored) === says({ deployment, telemetry, tuning })) return;
   await save(db, {
     schemaVersion: PROTOCOL_VERSION,
     deviceId,
     generation: (stored?.generation ?? 0) + 1,
     issuedAt: context.now,
     deployment,
-    tuning: null,
+    tuning,
     telemetry,
   });
 }

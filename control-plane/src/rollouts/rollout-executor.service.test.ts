@@ -12,6 +12,8 @@ class MemoryStates {
   readonly marks = new Set<string>();
   readonly states = new Map<string, { desired: DesiredState; published: boolean }>();
   noteToPlan = async (ids: readonly string[]) => ids.forEach((id) => void this.marks.add(id));
+  takeTunings = async () => false;
+  versionsTuned = async () => [];
   findToPlan = async () => [...this.marks];
   bundlesFollowed = async () => [];
   plan = async (ids: readonly string[]) => {
@@ -66,7 +68,10 @@ function start() {
   const overdue: string[] = [];
   const ended: string[] = [];
   const clock = { now: () => 0 };
-  const devices = { enrolledIds: async () => [], setDesiredGeneration: async () => undefined };
+  const enrolled: string[] = [];
+  /** Devices of the one rollout that is to begin, those that have begun, and what happens while their variants are chosen. */
+  const wave = { chosen: [] as string[], begun: [] as string[], whileChoosing: () => undefined as unknown };
+  const devices = { enrolledIds: async () => [...enrolled], setDesiredGeneration: async () => undefined };
   const settings = { telemetryWindowSeconds: 10 };
   const publisher = new DesiredPublisher(
     states as never,
@@ -85,18 +90,41 @@ function start() {
       overdue.length = 0;
       return [];
     },
+    findToStart: async (_rollout: string, _wave: number, _limit: number, after: string) =>
+      wave.chosen.filter((id) => id > after && !wave.begun.includes(id)),
+    start: async (_start: unknown, choices: readonly { deviceId: string }[]) => {
+      wave.begun.push(...choices.map(({ deviceId }) => deviceId));
+      return [];
+    },
+  };
+  const running = { rolloutId: "r1", deadlineMs: 1, state: { status: "running", wave: 0 }, cancelRequested: false };
+  const rollouts = {
+    findRunning: async () => (wave.chosen.length > 0 && running.state.wave === 0 ? [running] : []),
+    countWaves: async () => [{}],
+    saveState: async (_id: string, state: typeof running.state) => {
+      running.state = state;
+    },
+  };
+  const chooser = {
+    of: async () => async (ids: readonly string[]) => {
+      wave.whileChoosing();
+      return ids.map((deviceId) => ({ deviceId }));
+    },
   };
   const executor = new RolloutExecutor(
-    { findRunning: async () => [] } as never,
+    rollouts as never,
     deployments as never,
     { announce: async () => undefined } as never,
     publisher,
-    {} as never,
+    chooser as never,
+    { endOverdue: async () => undefined } as never,
+    { rollOutVerdicts: async () => false, afterSuccesses: async () => false } as never,
+    devices as never,
     events,
     clock as never,
     {} as never,
   );
-  return { states, broker, events, overdue, ended, executor };
+  return { states, broker, events, overdue, ended, executor, enrolled, wave };
 }
 
 describe("the executor", () => {
@@ -165,5 +193,16 @@ describe("the executor", () => {
     await vi.waitFor(() => expect(states.states.get("next")?.published).toBe(true));
     expect(states.states.has("gone")).toBe(false);
     expect([...broker.retained.keys()]).toEqual(["next"]);
+  });
+
+  it("begins nothing on a device that was removed after the rollout was ordered, or just now", async () => {
+    running = start();
+    const { events, executor, enrolled, wave } = running;
+    wave.chosen = ["device-1", "device-2", "device-3", "device-4"];
+    enrolled.push("device-1", "device-3", "device-4");
+    wave.whileChoosing = () => events.emit("device.deleted", { deviceId: "device-3" });
+    await executor.onApplicationBootstrap();
+    await vi.waitFor(() => expect(wave.begun).toContain("device-4"));
+    expect(wave.begun).toEqual(["device-1", "device-4"]);
   });
 });

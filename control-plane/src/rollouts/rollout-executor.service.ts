@@ -1,13 +1,16 @@
 import { setTimeout as delay, setImmediate as pause } from "node:timers/promises";
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from "@nestjs/common";
 import { planRollout, type RolloutEffect, type RolloutEvent } from "@sartor/shared/domain/rollout";
-import { BundlesService } from "../bundles/index.js";
 import { Clock, Ids } from "../config/index.js";
+import { DevicesService } from "../devices/index.js";
 import { EventBus } from "../events/index.js";
+import { TuningsService } from "../tailoring/index.js";
 import { DeploymentChanges } from "./deployment-changes.service.js";
 import { type ChangedDeployment, DeploymentsRepository } from "./deployments.repository.js";
 import { DesiredPublisher } from "./desired-publisher.service.js";
 import { RolloutsRepository, type RunningRollout } from "./rollouts.repository.js";
+import { TuningFlow } from "./tuning-flow.service.js";
+import { VariantChooser } from "./variant-chooser.service.js";
 
 /** Longest time between two looks, ms; deadlines are noticed this late at most. */
 const TICK_INTERVAL_MS = 1_000;
@@ -29,20 +32,27 @@ export class RolloutExecutor implements OnApplicationBootstrap, OnModuleDestroy 
   #stopped = true;
   /** Devices to be forgotten, and who waits for it. */
   readonly #removed = new Map<string, PromiseWithResolvers<void>>();
+  /** Devices that were removed since the start: nothing is begun on them any more. An id is never given twice. */
+  readonly #gone = new Set<string>();
 
   constructor(
     private readonly rollouts: RolloutsRepository,
     private readonly deployments: DeploymentsRepository,
     private readonly changes: DeploymentChanges,
     private readonly desired: DesiredPublisher,
-    private readonly bundles: BundlesService,
+    private readonly chooser: VariantChooser,
+    private readonly tunings: TuningsService,
+    private readonly flow: TuningFlow,
+    private readonly devices: DevicesService,
     private readonly events: EventBus,
     private readonly clock: Clock,
     private readonly ids: Ids,
   ) {
     events.on("device.enrolled", ({ deviceId }) => this.planDevice(deviceId));
     events.on("device.deleted", ({ deviceId }) => this.forgetDevice(deviceId));
-    events.on("deployment.changed", () => this.kick());
+    for (const name of ["deployment.changed", "tuning.ordered", "tuning.finished"] as const) {
+      events.on(name, () => this.kick());
+    }
   }
 
   /** Puts every device's desired state in place before devices are let in, then starts to tick. */
@@ -76,9 +86,12 @@ export class RolloutExecutor implements OnApplicationBootstrap, OnModuleDestroy 
       await pause();
       await this.forgetRemoved();
       await this.guarded("deadlines", () => this.endOverdue());
+      await this.guarded("tunings' deadlines", () => this.tunings.endOverdue());
+      if (await this.guarded("verdicts", () => this.flow.rollOutVerdicts())) this.#again = true;
       for (const rollout of (await this.guarded("rollouts", () => this.rollouts.findRunning())) ?? []) {
         await this.guarded(`rollout ${rollout.rolloutId}`, () => this.advance(rollout));
       }
+      if (await this.guarded("tunings after deployments", () => this.flow.afterSuccesses())) this.#again = true;
       await this.guarded("desired states", () => this.desired.plan());
       await this.guarded("publishing", () => this.desired.publishPending(() => this.kick()));
     }
@@ -133,18 +146,8 @@ export class RolloutExecutor implements OnApplicationBootstrap, OnModuleDestroy 
     const { rolloutId } = rollout;
     const now = this.clock.now();
     switch (effect.type) {
-      case "start_wave": {
-        const [bundle] = await this.bundles.ofVersion(rollout.model, rollout.version);
-        if (bundle === undefined) throw new Error(`${rollout.model} ${rollout.version} has no bundle`);
-        const { wave } = effect;
-        const newId = () => this.ids.ulid();
-        const start = { rolloutId, wave, bundleId: bundle.bundleId, now, deadlineAt: now + rollout.deadlineMs, newId };
-        await this.inParts(
-          () => this.deployments.findToStart(rolloutId, wave, DEVICES_AT_ONCE),
-          (devices) => this.deployments.start(start, devices),
-        );
-        return;
-      }
+      case "start_wave":
+        return this.startWave(rollout, effect.wave, now);
       case "cancel_deployments": {
         const canceled = { type: "canceled", reason: "An operator canceled the rollout." } as const;
         await this.inParts(
@@ -159,6 +162,26 @@ export class RolloutExecutor implements OnApplicationBootstrap, OnModuleDestroy 
     }
   }
 
+  /** Each device of the wave gets its deployment, but those that were removed since the rollout was ordered. */
+  private async startWave(rollout: RunningRollout, wave: number, now: number): Promise<void> {
+    const { rolloutId } = rollout;
+    const newId = () => this.ids.ulid();
+    const start = { rolloutId, wave, now, deadlineAt: now + rollout.deadlineMs, newId };
+    const choose = await this.chooser.of(rollout);
+    const enrolled = new Set(await this.devices.enrolledIds());
+    let after = "";
+    while (!this.#stopped) {
+      const found = await this.deployments.findToStart(rolloutId, wave, DEVICES_AT_ONCE, after);
+      const last = found.at(-1);
+      if (last === undefined) return;
+      after = last;
+      const choices = await choose(found.filter((deviceId) => enrolled.has(deviceId)));
+      const still = choices.filter(({ deviceId }) => !this.#gone.has(deviceId));
+      await this.changes.announce(await this.deployments.start(start, still));
+      await pause();
+    }
+  }
+
   private async planDevice(deviceId: string): Promise<void> {
     await this.desired.request([deviceId]);
     this.kick();
@@ -166,6 +189,7 @@ export class RolloutExecutor implements OnApplicationBootstrap, OnModuleDestroy 
 
   /** Done by the tick, not beside it: a state planned meanwhile would bring back what is forgotten here. */
   private forgetDevice(deviceId: string): Promise<void> {
+    this.#gone.add(deviceId);
     if (this.#stopped) return this.forget(deviceId).then((clear) => clear());
     const waiting = this.#removed.get(deviceId) ?? Promise.withResolvers<void>();
     this.#removed.set(deviceId, waiting);

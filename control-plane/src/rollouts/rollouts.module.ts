@@ -3,25 +3,31 @@ import { BundlesModule } from "../bundles/index.js";
 import { DevicesModule } from "../devices/index.js";
 import { IngestModule } from "../ingest/index.js";
 import { ModelsModule } from "../models/index.js";
+import { TailoringModule } from "../tailoring/index.js";
 import { DeploymentChanges } from "./deployment-changes.service.js";
 import { DeploymentsRepository } from "./deployments.repository.js";
 import { DesiredPublisher } from "./desired-publisher.service.js";
 import { DesiredStatesRepository } from "./desired-states.repository.js";
+import { DeviceTuningsController } from "./device-tunings.controller.js";
 import { RolloutExecutor } from "./rollout-executor.service.js";
 import { RolloutsController } from "./rollouts.controller.js";
 import { RolloutsRepository } from "./rollouts.repository.js";
 import { RolloutsService } from "./rollouts.service.js";
+import { TuningFlow } from "./tuning-flow.service.js";
+import { VariantChooser } from "./variant-chooser.service.js";
 
 /** Rollouts: what operators want, what devices are told, what they did. */
 @Module({
-  imports: [IngestModule, DevicesModule, ModelsModule, BundlesModule],
-  controllers: [RolloutsController],
+  imports: [IngestModule, DevicesModule, ModelsModule, TailoringModule, BundlesModule],
+  controllers: [RolloutsController, DeviceTuningsController],
   providers: [
     RolloutsRepository,
     DeploymentsRepository,
     DesiredStatesRepository,
     DeploymentChanges,
     DesiredPublisher,
+    VariantChooser,
+    TuningFlow,
     RolloutExecutor,
     RolloutsService,
   ],

@@ -1,9 +1,21 @@
 import { setImmediate as pause } from "node:timers/promises";
 import { Injectable } from "@nestjs/common";
 import type { RolloutState, WaveCounts } from "@sartor/shared/domain/rollout";
-import { DEPLOYMENT_STATUSES, type DesiredDeployment, type RolloutSummary } from "@sartor/shared/protocol";
+import {
+  DEPLOYMENT_STATUSES,
+  type DesiredDeployment,
+  type DeviceDeploymentView,
+  type RolloutSummary,
+  type RuntimeSettings,
+  rolloutTailoringSchema,
+} from "@sartor/shared/protocol";
+import type { z } from "zod";
 import { Database } from "../database/index.js";
+import { settleFollowUp, type TailoringTables } from "../tailoring/index.js";
 import type { RolloutTable, RolloutTables } from "./rollouts.tables.js";
+
+/** How the bundle of each device is chosen, with its defaults filled in. */
+export type RolloutTailoring = z.output<typeof rolloutTailoringSchema>;
 
 /** What a new rollout is. */
 export interface NewRollout {
@@ -13,10 +25,23 @@ export interface NewRollout {
   readonly version: string;
   readonly deadlineMs: number;
   readonly probe: DesiredDeployment["probe"];
+  readonly tailoring: RolloutTailoring;
+  /** The verdict that it carries out; null for what a person or program asked for. */
+  readonly follows: { readonly tuningId: string; readonly choice: FixedChoice } | null;
   readonly createdAt: number;
   /** Devices by wave, the first wave first. */
   readonly waves: readonly (readonly string[])[];
 }
+
+/** What a rollout after a tuning installs: the verdict's candidate. */
+export interface FixedChoice {
+  readonly bundleId: string;
+  readonly runtime: RuntimeSettings;
+  readonly tailoring: NonNullable<DeviceDeploymentView["tailoring"]>;
+}
+
+/** What a rollout was ordered to do. */
+export type RolloutOrderRecord = Pick<NewRollout, "model" | "version" | "deadlineMs" | "probe" | "tailoring">;
 
 /** A rollout as the executor sees it. */
 export interface RunningRollout {
@@ -24,6 +49,9 @@ export interface RunningRollout {
   readonly model: string;
   readonly version: string;
   readonly deadlineMs: number;
+  readonly tailoring: RolloutTailoring;
+  /** What all its devices get; null where each device's own plan says it. */
+  readonly choice: FixedChoice | null;
   readonly state: RolloutState;
   readonly cancelRequested: boolean;
 }
@@ -44,8 +72,15 @@ export class RolloutsRepository {
 
   constructor(private readonly database: Database) {}
 
-  insert(rollout: NewRollout): Promise<void> {
-    return this.database.transaction<RolloutTables, void>(async (db) => {
+  /**
+   * Adds a rollout.
+   *
+   * @returns false where the verdict that it would carry out was settled already
+   */
+  insert(rollout: NewRollout): Promise<boolean> {
+    return this.database.transaction<RolloutTables & TailoringTables, boolean>(async (db) => {
+      const { follows } = rollout;
+      if (follows !== null && !(await settleFollowUp(db, follows.tuningId, rollout.rolloutId))) return false;
       await db
         .insertInto("rollout")
         .values({
@@ -57,6 +92,9 @@ export class RolloutsRepository {
           probe: JSON.stringify(rollout.probe),
           status: "running",
           wave: 0,
+          tailoring: JSON.stringify(rollout.tailoring),
+          origin: follows === null ? "request" : "tuning",
+          choice: follows === null ? null : JSON.stringify(follows.choice),
           cancel_requested_at: null,
           created_at: rollout.createdAt,
           finished_at: null,
@@ -71,6 +109,7 @@ export class RolloutsRepository {
           .values(rows.slice(start, start + ROWS_AT_ONCE))
           .execute();
       }
+      return true;
     });
   }
 
@@ -100,9 +139,46 @@ export class RolloutsRepository {
       model: row.model,
       version: row.version,
       deadlineMs: row.deadline_ms,
+      tailoring: tailoringOf(row),
+      choice: row.choice === null ? null : (JSON.parse(row.choice) as FixedChoice),
       state: { status: row.status, wave: row.wave },
       cancelRequested: row.cancel_requested_at !== null,
     }));
+  }
+
+  /** What a rollout was ordered to do; undefined where there is none. */
+  async orderOf(rolloutId: string): Promise<RolloutOrderRecord | undefined> {
+    const row = await this.database
+      .tables<RolloutTables>()
+      .selectFrom("rollout")
+      .select(["model", "version", "deadline_ms", "probe", "tailoring"])
+      .where("rollout_id", "=", rolloutId)
+      .executeTakeFirst();
+    if (row === undefined) return undefined;
+    return {
+      model: row.model,
+      version: row.version,
+      deadlineMs: row.deadline_ms,
+      probe: JSON.parse(row.probe) as DesiredDeployment["probe"],
+      tailoring: tailoringOf(row),
+    };
+  }
+
+  /**
+   * The newest rollout that a device is in, canceled ones left out; undefined where there is none. Its id tells when it was ordered.
+   */
+  async newestOf(deviceId: string): Promise<{ rolloutId: string } | undefined> {
+    const row = await this.database
+      .tables<RolloutTables>()
+      .selectFrom("rollout_device as chosen")
+      .innerJoin("rollout", "rollout.rollout_id", "chosen.rollout_id")
+      .select("rollout.rollout_id")
+      .where("chosen.device_id", "=", deviceId)
+      .where("rollout.status", "!=", "canceled")
+      .orderBy("rollout.rollout_id", "desc")
+      .limit(1)
+      .executeTakeFirst();
+    return row === undefined ? undefined : { rolloutId: row.rollout_id };
   }
 
   async saveState(rolloutId: string, state: RolloutState, finishedAt: number | null): Promise<void> {
@@ -173,7 +249,7 @@ export class RolloutsRepository {
         model: row.model,
         version: row.version,
         status: row.status,
-        origin: "request",
+        origin: row.origin,
         createdAt: row.created_at,
         finishedAt: row.finished_at,
         counts,
@@ -200,4 +276,9 @@ export class RolloutsRepository {
     if (oldest !== undefined && this.#finalCounts.size >= COUNTS_KEPT) this.#finalCounts.delete(oldest);
     this.#finalCounts.set(rolloutId, counts);
   }
+}
+
+/** What an older version of the control plane wrote lacks what has a default. */
+function tailoringOf(row: Pick<RolloutTable, "tailoring">): RolloutTailoring {
+  return rolloutTailoringSchema.parse(JSON.parse(row.tailoring));
 }

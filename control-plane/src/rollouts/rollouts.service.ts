@@ -13,9 +13,11 @@ import { Clock, Ids } from "../config/index.js";
 import { DevicesService } from "../devices/index.js";
 import { EventBus } from "../events/index.js";
 import { ModelsService } from "../models/index.js";
-import { DeploymentsRepository, type StoredDeployment } from "./deployments.repository.js";
+import type { StoredDeployment } from "./deployment-rows.js";
+import { DeploymentsRepository } from "./deployments.repository.js";
 import { RolloutExecutor } from "./rollout-executor.service.js";
 import { RolloutsRepository } from "./rollouts.repository.js";
+import { VariantChooser } from "./variant-chooser.service.js";
 
 /** A rollout request with its defaults filled in. */
 export type RolloutOrder = z.output<typeof rolloutRequestSchema>;
@@ -32,6 +34,7 @@ export class RolloutsService {
     private readonly executor: RolloutExecutor,
     private readonly models: ModelsService,
     private readonly bundles: BundlesService,
+    private readonly chooser: VariantChooser,
     private readonly devices: DevicesService,
     private readonly events: EventBus,
     private readonly clock: Clock,
@@ -41,13 +44,15 @@ export class RolloutsService {
   /**
    * Orders a rollout in one wave.
    *
-   * @throws SartorError SRT_MODEL_UNKNOWN, SRT_DEVICE_UNKNOWN, SRT_ROLLOUT_NO_DEVICES
+   * @throws SartorError SRT_MODEL_UNKNOWN, SRT_VARIANT_UNKNOWN, SRT_DEVICE_UNKNOWN, SRT_ROLLOUT_NO_DEVICES
    */
   async create(order: RolloutOrder): Promise<RolloutSummary> {
     await this.models.get(order.model, order.version);
     if ((await this.bundles.ofVersion(order.model, order.version)).length === 0) {
       throw new SartorError("SRT_BUNDLE_UNKNOWN", `Version ${order.version} of ${order.model} has no bundle.`);
     }
+    const { variant } = order.tailoring;
+    if (variant !== undefined) await this.chooser.bundleOf(order.model, order.version, variant);
     const devices = await this.select(order.devices);
     const rolloutId = this.ids.ulid();
     const { deadlineSeconds, soakSeconds, maximumLatencyMs } = order.probe;
@@ -62,6 +67,8 @@ export class RolloutsService {
         soakMs: soakSeconds * 1_000,
         ...(maximumLatencyMs === undefined ? {} : { maximumLatencyMs }),
       },
+      tailoring: order.tailoring,
+      follows: null,
       createdAt: this.clock.now(),
       waves: [devices],
     });

@@ -1,4 +1,4 @@
-import type { DeploymentStatus, DeploymentStep, RolloutStatus } from "@sartor/shared/protocol";
+import type { DeploymentStatus, DeploymentStep, RolloutStatus, RolloutSummary } from "@sartor/shared/protocol";
 
 export interface RolloutTable {
   rollout_id: string;
@@ -9,6 +9,11 @@ export interface RolloutTable {
   probe: string;
   status: RolloutStatus;
   wave: number;
+  /** How the bundle of each device is chosen, and whether devices measure afterwards. */
+  tailoring: string;
+  origin: RolloutSummary["origin"];
+  /** What a rollout after a tuning installs; null where each device's own plan says it. */
+  choice: string | null;
   cancel_requested_at: number | null;
   created_at: number;
   finished_at: number | null;
@@ -26,7 +31,8 @@ export interface DeviceDeploymentTable {
   rollout_id: string;
   device_id: string;
   wave: number;
-  bundle_id: string;
+  /** Null where no variant fits the device. */
+  bundle_id: string | null;
   status: DeploymentStatus;
   step: DeploymentStep;
   progress: string | null;
@@ -36,6 +42,12 @@ export interface DeviceDeploymentTable {
   queued_at: number;
   updated_at: number;
   deadline_at: number;
+  /** How the device runs it; null where the bundle says it. */
+  runtime: string | null;
+  /** Why it is this variant; null where the rollout names one for all. */
+  tailoring: string | null;
+  /** `due`: once it succeeded, a tuning is to be thought of; then `done`. Null where the rollout wants none. */
+  tune: "due" | "done" | null;
 }
 
 /** What each device was told last. */

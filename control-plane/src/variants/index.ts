@@ -1,3 +1,3 @@
+export type { BuiltVariant, OfferedVariant } from "./variant.js";
 export { VariantsModule } from "./variants.module.js";
-export type { BuiltVariant } from "./variants.repository.js";
 export { VariantsService } from "./variants.service.js";

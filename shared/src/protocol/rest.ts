@@ -325,8 +325,8 @@ export const deviceDeploymentViewSchema = z
         executionProvider: shortTextSchema,
         intraOpThreads: z.number().int().min(1),
         basis: z.enum(PREDICTION_BASES),
-        /** Expected median latency, ms. */
-        latencyMs: z.number().min(0),
+        /** Expected median latency, ms; null for a device of which nobody knows yet what it is. */
+        latencyMs: z.number().min(0).nullable(),
         reasons: z.array(longTextSchema).max(16),
       })
       .nullable(),

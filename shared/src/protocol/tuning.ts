@@ -48,7 +48,10 @@ export const tuningOrderSchema = z
       maximumCpuShare: z.number().min(0.01).max(1),
     }),
     rules: z.object({
-      /** Least gain in time that is worth a switch, 0 to 1. */
+      /**
+       * Least gain that is worth a switch: the incumbent's time by the candidate's - 1. With 0.05 a candidate has to be 5 % faster, and what
+       * stays is at most 5 % slower than the best.
+       */
       minimumGain: z.number().min(0).max(0.9),
       /** Time after a switch during which no further one is made, ms. */
       hysteresisMs: countSchema,
@@ -105,7 +108,10 @@ export const tuningVerdictSchema = z.object({
   decision: z.enum(TUNING_DECISIONS),
   /** The candidate that should run: the incumbent for `keep`. Null when no candidate is fit to run. */
   candidateId: shortTextSchema.nullable(),
-  /** 1 - time of the chosen candidate by the incumbent's, 95 % bootstrap interval; may be below 0. Null for `keep` of the incumbent. */
+  /**
+   * How much faster the chosen candidate is: the incumbent's time by its own - 1, 95 % bootstrap interval; 1 is twice as fast, below 0 slower.
+   * Null for `keep` of the incumbent.
+   */
   gain: z.object({ low: z.number(), typical: z.number(), high: z.number() }).nullable(),
   reason: longTextSchema,
 });

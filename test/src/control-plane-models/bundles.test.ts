@@ -1,3 +1,4 @@
+import { readGoldenVectors } from "@sartor/shared/domain/tensor";
 import { type ErrorReply, LIMITS, type ModelVersionView } from "@sartor/shared/protocol";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type RunningControlPlane, startControlPlane } from "../support/control-plane.js";
@@ -11,6 +12,7 @@ const tiny = buildTinyClassifier({ goldenVectors: 32 });
 let controlPlane: RunningControlPlane;
 let device: ScriptedDevice;
 let version: ModelVersionView;
+let golden: Uint8Array;
 beforeAll(async () => {
   controlPlane = await startControlPlane();
   version = (await register(controlPlane, tiny)).body;
@@ -19,18 +21,21 @@ beforeAll(async () => {
 afterAll(() => controlPlane.stop());
 
 const bundleId = () => version.variants[0]?.bundleId ?? "";
+const inputsOf = (file: Uint8Array) =>
+  readGoldenVectors(file, tiny.manifest).inputs.map(({ shape, data }) => ({ shape, data: Buffer.from(data) }));
 const codeOf = async (reply: Response) => [reply.status, ((await reply.json()) as ErrorReply).error.code];
 
 describe("a bundle", () => {
   it("reaches a device whole, in ranges, each part under its digest", async () => {
     const { manifest, files } = await device.download(bundleId());
-    expect(files.get(manifest.entry.model)).toEqual(Buffer.from(tiny.onnx));
-    expect(files.get(manifest.entry.golden)).toEqual(Buffer.from(tiny.golden));
+    expect(digestOf(files.get(manifest.entry.model) ?? new Uint8Array())).toBe(version.variants[0]?.digest);
     expect(manifest.modelManifest).toEqual(tiny.manifest);
-    const golden = manifest.files.find((file) => file.name === manifest.entry.golden);
-    expect(golden?.chunks.map((chunk) => chunk.bytes)).toEqual([
+    golden = files.get(manifest.entry.golden) ?? new Uint8Array();
+    expect(inputsOf(golden)).toEqual(inputsOf(tiny.golden));
+    const file = manifest.files.find(({ name }) => name === manifest.entry.golden);
+    expect(file?.chunks.map((chunk) => chunk.bytes)).toEqual([
       LIMITS.chunkBytes,
-      tiny.golden.byteLength - LIMITS.chunkBytes,
+      golden.byteLength - LIMITS.chunkBytes,
     ]);
   });
 
@@ -59,7 +64,7 @@ describe("a bundle", () => {
 });
 
 describe("a chunk", () => {
-  const path = () => `/api/v1/chunks/${digestOf(tiny.golden.subarray(0, LIMITS.chunkBytes))}`;
+  const path = () => `/api/v1/chunks/${digestOf(golden.subarray(0, LIMITS.chunkBytes))}`;
 
   it("tells its length without its content", async () => {
     const reply = await device.get(path(), {}, "HEAD");
@@ -73,7 +78,7 @@ describe("a chunk", () => {
     const reply = await device.get(path(), { range: "bytes=100-199" });
     expect(reply.status).toBe(206);
     expect(reply.headers.get("content-range")).toBe(`bytes 100-199/${LIMITS.chunkBytes}`);
-    expect(Buffer.from(await reply.arrayBuffer())).toEqual(Buffer.from(tiny.golden.subarray(100, 200)));
+    expect(Buffer.from(await reply.arrayBuffer())).toEqual(Buffer.from(golden.subarray(100, 200)));
   });
 
   it("comes whole to a client that holds something else", async () => {

@@ -100,8 +100,9 @@ describe("registering a model version", () => {
       bytes: tiny.onnx.byteLength,
       opset: 17,
       manifest: tiny.manifest,
-      variants: [{ name: "fp32", kind: "fp32", digest: digestOf(tiny.onnx) }],
+      variants: [{ name: "fp32", kind: "fp32", accuracy: null, floatLayers: 0 }],
     });
+    expect(body.macs).toBeGreaterThan(0);
     const path = "/api/v1/models/tiny/versions/1.0.0";
     expect((await rest<ModelVersionView>(controlPlane, "GET", path)).body).toEqual(body);
     const { items } = (await rest<Page<ModelVersionView>>(controlPlane, "GET", "/api/v1/models")).body;

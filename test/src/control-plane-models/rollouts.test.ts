@@ -5,6 +5,7 @@ import type {
   DeviceDeploymentView,
   DeviceDetail,
   ErrorReply,
+  ModelVersionView,
   Page,
   RolloutDetail,
   RolloutRequest,
@@ -15,7 +16,7 @@ import { type RunningControlPlane, startControlPlane } from "../support/control-
 import { rest } from "../support/enrolled-device.js";
 import { buildTinyClassifier } from "../support/tiny-model.js";
 import { waitFor } from "../support/wait-for.js";
-import { register } from "./registering.js";
+import { digestOf, register } from "./registering.js";
 import { ScriptedDevice } from "./scripted-device.js";
 
 const first = buildTinyClassifier({ name: "tiny", version: "1.0.0", goldenVectors: 2 });
@@ -81,7 +82,8 @@ describe("a rollout", () => {
     const deployment = await device.told(rolloutId);
     expect(deployment.bundle).toMatchObject({ model: "tiny", version: "1.0.0" });
     const { files } = await device.download(deployment.bundle.bundleId);
-    expect(files.get("model.onnx")).toEqual(Buffer.from(first.onnx));
+    const { variants } = (await rest<ModelVersionView>(controlPlane, "GET", "/api/v1/models/tiny/versions/1.0.0")).body;
+    expect(digestOf(files.get("model.onnx") ?? new Uint8Array())).toBe(variants[0]?.digest);
 
     const progress = { doneBytes: 10, totalBytes: 100 };
     await device.report(deployment, { progress });

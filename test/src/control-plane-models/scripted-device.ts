@@ -6,6 +6,7 @@ import {
   desiredSchema,
   type ReportedState,
   topicOf,
+  type UplinkKind,
 } from "@sartor/shared/protocol";
 import type { MqttClient } from "mqtt";
 import type { RunningControlPlane } from "../support/control-plane.js";
@@ -53,7 +54,7 @@ export class ScriptedDevice {
     this.#session = undefined;
   }
 
-  publish(kind: "reported" | "telemetry" | "events", message: unknown): Promise<unknown> {
+  publish(kind: UplinkKind, message: unknown): Promise<unknown> {
     if (this.#session === undefined) throw new Error("not connected");
     return this.#session.publishAsync(topicOf(this.id, kind), JSON.stringify(message), { qos: 1 });
   }

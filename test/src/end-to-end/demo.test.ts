@@ -9,10 +9,15 @@ import { roadSignModel } from "../support/road-sign-model.js";
 
 const SARTOR = fileURLToPath(new URL("../../../control-plane/cli/dist/main.js", import.meta.url));
 const UP_MS = 120_000;
+/** Variants, the tailored rollout and the tuning take minutes on two busy cores. */
+const TAILORED_MS = 480_000;
+const VERDICT = /this machine (?:keeps|switches to|stays for now with) \S+ on cpu, \d+ threads?: /;
 
 /** The demo as `npm start` runs it once everything is set up. */
 interface Demo {
   readonly output: () => string;
+  /** Resolves when the demo has printed it. */
+  says(text: string | RegExp, timeoutMs: number): Promise<void>;
   /** Ctrl-C; resolves with the exit code. */
   interrupt(): Promise<number | null>;
 }
@@ -28,13 +33,17 @@ async function startDemo(stateFolder: string, devices: number): Promise<Demo> {
   let output = "";
   for (const stream of [child.stdout, child.stderr]) stream?.on("data", (text) => (output += String(text)));
   const gone = new Promise<number | null>((resolve) => child.once("exit", resolve));
-  const deadline = Date.now() + UP_MS;
-  while (!output.includes("Ctrl-C stops everything")) {
-    if (child.exitCode !== null || Date.now() > deadline) throw new Error(`the demo did not come up:\n${output}`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
+  const says = async (text: string | RegExp, timeoutMs: number) => {
+    const deadline = Date.now() + timeoutMs;
+    while (output.search(text) < 0) {
+      if (child.exitCode !== null || Date.now() > deadline) throw new Error(`the demo did not say ${text}:\n${output}`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  };
+  await says("Ctrl-C stops everything", UP_MS);
   return {
     output: () => output,
+    says,
     interrupt: () => {
       child.kill("SIGINT");
       return gone;
@@ -68,7 +77,7 @@ describe("the main job", () => {
     return ((await reply.json()) as Page<DeviceSummary>).items;
   }
 
-  it("ends with this machine and an emulated device serving road signs, and Ctrl-C leaves nothing running", async () => {
+  it("ends with this machine and an emulated device serving road signs, and Ctrl-C in the middle of a build leaves nothing running", async () => {
     const demo = await startDemo(folder, 1);
     const endpoint = addressIn(demo.output(), "inference endpoint");
     const image = roadSignModel().image;
@@ -77,18 +86,36 @@ describe("the main job", () => {
     const devices = await devicesOf(demo.output());
     expect(devices.map((device) => device.emulated).sort()).toEqual([false, true]);
     expect(devices.every((device) => device.serving?.state === "ready")).toBe(true);
+    await demo.says("building variants", UP_MS);
     expect(await demo.interrupt()).toBe(0);
     expect(processesOf(folder)).toEqual([]);
     // In peace, not by force: each process says goodbye before it goes.
     for (const log of ["agents/this-machine/agent.log", "logs/camera-1.log"]) {
       expect(readFileSync(join(folder, log), "utf8")).toMatch(/stopped|ended/);
     }
-  }, 240_000);
+  }, 360_000);
 
-  it("finds its state again on the second start: the same devices, no new rollout", async () => {
+  it("goes on where it was ended: each device gets the first choice of its plan, and this machine proves its own by measuring", async () => {
     expect(existsSync(join(folder, "control-plane"))).toBe(true);
     const demo = await startDemo(folder, 1);
     expect(demo.output()).not.toContain("rollout succeeded");
+    await demo.says(VERDICT, TAILORED_MS);
+    expect(demo.output()).not.toContain("tailoring ended early");
+    expect(demo.output()).toMatch(/\d+ candidates? measured, \d+ runs? in /);
+    expect(demo.output()).toContain("tailored rollout succeeded");
+    const devices = await devicesOf(demo.output());
+    expect(devices).toHaveLength(2);
+    expect(devices.every((device) => device.serving?.state === "ready")).toBe(true);
+    expect(await demo.interrupt()).toBe(0);
+    expect(processesOf(folder)).toEqual([]);
+  }, 720_000);
+
+  it("finds all of it again on the next start, and does none of it twice", async () => {
+    const demo = await startDemo(folder, 1);
+    await demo.says("tailored already", UP_MS);
+    for (const work of ["rollout", "building variants", "registered: to calibrate", "measures"]) {
+      expect(demo.output()).not.toContain(work);
+    }
     expect(await devicesOf(demo.output())).toHaveLength(2);
     expect(await demo.interrupt()).toBe(0);
   }, 240_000);

@@ -59,7 +59,7 @@ export const PACKAGES: readonly PackageLayer[] = [
   {
     name: "@sartor/control-plane",
     folder: "control-plane",
-    mayImport: ["@sartor/shared", "@sartor/onnx"],
+    mayImport: ["@sartor/shared", "@sartor/firmware-profiles", "@sartor/onnx"],
     why: "the control plane speaks to devices through shared/protocol, never through their code",
     instead: "put what both sides agree on into shared/",
   },

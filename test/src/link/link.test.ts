@@ -1,6 +1,9 @@
+import { mkdtemp, rm } from "node:fs/promises";
 import { type AddressInfo, createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import type { LinkOptions } from "@sartor/agent/link";
-import { LIMITS } from "@sartor/shared/protocol";
+import { LIMITS, tuningReportSchema } from "@sartor/shared/protocol";
 import { afterEach, describe, expect, it } from "vitest";
 import { waitFor } from "../support/wait-for.js";
 import { createTestAgent, DEVICE_ID, type TestAgent } from "./test-agent.js";
@@ -42,6 +45,46 @@ const range = (count: number) => Array.from({ length: count }, (_, index) => ind
 const sequencesAt = (broker: TestBroker) => broker.of("telemetry").map(({ sequence }) => Number(sequence));
 
 describe("the link to the broker", () => {
+  it("brings every report of a tuning, numbered in the order in which they were made, over restarts too", async () => {
+    const databasePath = join(await mkdtemp(join(tmpdir(), "sartor-link-")), "state.db");
+    const broker = await startBroker();
+    const report = (tuningId: string) => ({
+      tuningId,
+      trigger: "ordered" as const,
+      status: "canceled" as const,
+      error: null,
+      model: "road-sign",
+      version: "1.0.0",
+      environment: {
+        agentVersion: "0.1.0",
+        onnxRuntimeVersion: "1.30.0",
+        powerModeId: null,
+        memoryBytes: 2 ** 30,
+        logicalCores: 2,
+      },
+      incumbent: null,
+      results: [],
+      verdict: null,
+      totalRuns: 0,
+      durationMs: 0,
+      cpuShare: 0,
+    });
+    const ids = range(4).map((index) => `01J0000000000000000000000${index}`);
+    for (const pair of [ids.slice(0, 2), ids.slice(2)]) {
+      // Reported without a line, then connected.
+      const agent = createTestAgent(broker.url, databasePath);
+      for (const tuningId of pair) agent.link.publishTuning(report(tuningId));
+      agent.link.start();
+      await waitFor("the outbox to be empty", () => agent.link.state().connected && agent.link.state().queued === 0);
+      await agent.link.stop(0);
+      agent.database.close();
+    }
+    const sent = broker.of("tuning").map((message) => tuningReportSchema.parse(message));
+    expect(sent.map(({ sequence, tuningId }) => [sequence, tuningId])).toEqual(ids.map((id, index) => [index + 1, id]));
+    expect(new Set(sent.map(({ deviceId }) => deviceId))).toEqual(new Set([DEVICE_ID]));
+    await rm(dirname(databasePath), { recursive: true });
+  });
+
   it("loses no telemetry while the broker is down, and brings it in order when the broker is back", async () => {
     const broker = await startBroker();
     const agent = startAgent(broker.url);

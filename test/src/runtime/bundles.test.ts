@@ -1,6 +1,9 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { readGoldenVectors, writeGoldenVectors } from "@sartor/shared/domain/tensor";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { buildTinyClassifier, type TinyModel } from "../support/tiny-model.js";
+import { buildTinyClassifier, type TinyModel, writeSlot } from "../support/tiny-model.js";
 import { getJson, type ServingDevice, startServingDevice } from "./serving-device.js";
 
 const good = buildTinyClassifier({ classes: 4, width: 8, height: 8 });
@@ -57,6 +60,16 @@ describe("a bundle that cannot serve", () => {
     },
   );
 
+  it.each([["triton"], ["openvino-model-server"]] as const)(
+    "because it wants the runtime %s, which this agent does not have, is refused with a sentence",
+    async (adapter) => {
+      await expect(device.stage(good, { adapter })).rejects.toMatchObject({
+        code: "SRT_PROVIDER_UNAVAILABLE",
+        message: `This agent has no adapter ${adapter}; it has onnxruntime-node.`,
+      });
+    },
+  );
+
   it("because it does not reproduce its golden vectors does not pass its probe", async () => {
     const vectors = readGoldenVectors(good.golden, good.manifest);
     const [logits] = vectors.outputs;
@@ -87,6 +100,47 @@ describe("a good bundle", () => {
       await staged.discard();
     } finally {
       await device.stop();
+    }
+  });
+
+  it("is held to its variant's tolerance, not to the model's: another precision rounds otherwise", async () => {
+    const device = await startServingDevice();
+    try {
+      const vectors = readGoldenVectors(good.golden, good.manifest);
+      const changed = new Float32Array(new Uint8Array(vectors.outputs[0]?.data ?? []).buffer);
+      changed[2] = (changed[2] ?? 0) + 0.05;
+      const outputs = vectors.outputs.map((tensor) => ({ ...tensor, data: new Uint8Array(changed.buffer) }));
+      const folder = await mkdtemp(join(tmpdir(), "sartor-tolerance-"));
+      const passes = async (absoluteTolerance: number) => {
+        const golden = { absoluteTolerance, relativeTolerance: 0, minimumTopOneAgreement: 0 };
+        const model = { ...good, golden: writeGoldenVectors({ ...vectors, outputs }) };
+        const bundle = await writeSlot(folder, model, {}, { golden });
+        const staged = await device.host.stage({ ...bundle, folder, runtime: bundle.manifest.runtime });
+        const { passed } = await staged.probe();
+        await staged.discard();
+        return passed;
+      };
+      expect(await passes(0.06)).toBe(true);
+      expect(await passes(0.04)).toBe(false);
+      await rm(folder, { recursive: true });
+    } finally {
+      await device.stop();
+    }
+  });
+
+  it("runs with the settings that the device was told instead of its own, options of the provider too, and reports them", async () => {
+    const device = await startServingDevice();
+    const folder = await mkdtemp(join(tmpdir(), "sartor-settings-"));
+    try {
+      const bundle = await writeSlot(folder, good);
+      const runtime = { ...bundle.manifest.runtime, intraOpThreads: 2, providerOptions: { useArena: "1" } };
+      const staged = await device.host.stage({ ...bundle, folder, runtime });
+      expect((await staged.probe()).passed).toBe(true);
+      await staged.promote();
+      expect(device.host.state()).toMatchObject({ state: "ready", bundleId: bundle.bundleId, intraOpThreads: 2 });
+    } finally {
+      await device.stop();
+      await rm(folder, { recursive: true });
     }
   });
 });

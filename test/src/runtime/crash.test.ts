@@ -120,7 +120,8 @@ describe("an agent that is killed", () => {
       await staged.promote();
       console.log(host.pids()[0]);
     `;
-    const installed = JSON.stringify({ bundleId: bundle.bundleId, folder, manifest: bundle.manifest });
+    const { bundleId, manifest } = bundle;
+    const installed = JSON.stringify({ bundleId, folder, manifest, runtime: manifest.runtime });
     const agent = spawn(process.execPath, ["--input-type=module", "-e", script, installed], {
       stdio: ["ignore", "pipe", "inherit"],
       cwd: import.meta.dirname,

@@ -58,7 +58,8 @@ if (folder === undefined) {
   await device.serve(buildTinyClassifier());
 } else {
   const manifest = bundleManifestSchema.parse(JSON.parse(await readFile(join(folder, "bundle.json"), "utf8")));
-  const staged = await device.host.stage({ bundleId: `sha256:${"0".repeat(64)}`, folder, manifest });
+  const bundle = { bundleId: `sha256:${"0".repeat(64)}`, folder, manifest, runtime: manifest.runtime };
+  const staged = await device.host.stage(bundle);
   console.log("probe:", JSON.stringify(await staged.probe()));
   await staged.promote();
 }

@@ -53,7 +53,7 @@ export async function startServingDevice(settings: Partial<RuntimeSettings> = {}
   const write = async (model: TinyModel, variant: Partial<VariantSettings> = {}) => {
     slots++;
     const bundle = await writeSlot(slotFolder(), model, variant);
-    return { bundle, staged: await host.stage({ ...bundle, folder: slotFolder() }) };
+    return { bundle, staged: await host.stage({ ...bundle, folder: slotFolder(), runtime: bundle.manifest.runtime }) };
   };
   return {
     host,

@@ -22,6 +22,8 @@ export interface RunningControlPlane {
   readonly mqttUrl: string;
   readonly operatorToken: string;
   readonly stateDir: string;
+  /** Its process, where it is one of its own. */
+  readonly pid?: number;
   /** Stops it in order; removes the state folder when it was a temporary one. */
   stop(): Promise<void>;
   /** Kills the process without warning (SIGKILL) and keeps the state folder; only with `process: true`. */
@@ -89,6 +91,7 @@ async function startProcess(
   return {
     ...ready,
     stateDir,
+    ...(child.pid === undefined ? {} : { pid: child.pid }),
     stop: async () => {
       child.kill("SIGTERM");
       const code = await ended;

@@ -281,7 +281,11 @@ export interface TinyBundle {
 }
 
 /** Makes the bundle as the control plane does: files cut into chunks, everything by digest. */
-export function bundleOf(model: TinyModel, runtime: Partial<RuntimeSettings> = {}): TinyBundle {
+export function bundleOf(
+  model: TinyModel,
+  runtime: Partial<RuntimeSettings> = {},
+  variant: Partial<BundleManifest["variant"]> = {},
+): TinyBundle {
   const files = new Map([
     ["model.onnx", model.onnx],
     ["golden.safetensors", model.golden],
@@ -294,6 +298,7 @@ export function bundleOf(model: TinyModel, runtime: Partial<RuntimeSettings> = {
       name: "fp32-cpu",
       kind: "fp32",
       golden: { absoluteTolerance: 0.001, relativeTolerance: 0.001, minimumTopOneAgreement: 1 },
+      ...variant,
     },
     runtime: {
       adapter: "onnxruntime-node",
@@ -317,8 +322,9 @@ export async function writeSlot(
   folder: string,
   model: TinyModel,
   runtime: Partial<RuntimeSettings> = {},
+  variant: Partial<BundleManifest["variant"]> = {},
 ): Promise<TinyBundle> {
-  const bundle = bundleOf(model, runtime);
+  const bundle = bundleOf(model, runtime, variant);
   await mkdir(folder, { recursive: true });
   for (const [name, bytes] of bundle.files) await writeFile(join(folder, name), bytes);
   await writeFile(join(folder, "bundle.json"), bundle.manifestBytes);

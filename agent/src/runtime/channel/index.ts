@@ -1,2 +1,10 @@
 export { encodeFrame, type Frame, FrameReader } from "./frames.js";
-export type { BundleLocation, ChildCall, ChildCalls, ImageLimits, ProbeMeasurement, TensorHeader } from "./messages.js";
+export type {
+  BundleLocation,
+  ChildCall,
+  ChildCalls,
+  GoldenMeasurement,
+  ImageLimits,
+  ProbeMeasurement,
+  TensorHeader,
+} from "./messages.js";

@@ -11,7 +11,7 @@ import { ServingChild } from "./serving-child.js";
  */
 const socket = new Socket({ fd: 3, readable: true, writable: true });
 const reader = new FrameReader();
-const child = new ServingChild(createOnnxRuntimeAdapter());
+const child = new ServingChild({ "onnxruntime-node": createOnnxRuntimeAdapter() });
 
 async function answer({ header, parts }: Frame): Promise<void> {
   const { id, call } = header as unknown as { id: number; call: ChildCall };
@@ -29,9 +29,9 @@ function send(header: Readonly<Record<string, unknown>>, parts: readonly Uint8Ar
   socket.uncork();
 }
 
-// When memory runs out the child goes first: the agent starts it again, and nothing else on the device has to pay.
+// How early this process goes when memory runs out: the agent says so as the only argument.
 try {
-  writeFileSync("/proc/self/oom_score_adj", "1000");
+  writeFileSync("/proc/self/oom_score_adj", process.argv[2] ?? "1000");
 } catch {
   // Not Linux, or a sandbox that forbids it: nothing depends on it.
 }

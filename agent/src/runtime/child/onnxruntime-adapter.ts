@@ -1,11 +1,11 @@
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Tensor, viewElements } from "@sartor/shared/domain/tensor";
 import { SartorError } from "@sartor/shared/errors";
-import type { BundleManifest, RuntimeSettings, TensorSpec, TensorType } from "@sartor/shared/protocol";
+import type { RuntimeSettings, TensorSpec, TensorType } from "@sartor/shared/protocol";
 import * as ort from "onnxruntime-node";
 import type { LoadedModel, ModelRun, RuntimeAdapter } from "../adapter.js";
+import type { BundleLocation } from "../channel/index.js";
 import { describeLoadFailure } from "./load-failure.js";
 import { providersOfProfile } from "./profile.js";
 
@@ -35,22 +35,15 @@ const SESSION_CONFIG = {
 /** The adapter for onnxruntime-node; the only file that imports it, and only the child imports this file. */
 export function createOnnxRuntimeAdapter(): RuntimeAdapter {
   return {
-    load: async (folder, manifest) => wrapSession(await createSession(folder, manifest, {})),
-    inspect: async (folder, manifest, inputs) => {
-      const scratch = await mkdtemp(join(tmpdir(), "sartor-profile-"));
-      try {
-        const session = await createSession(folder, manifest, {
-          enableProfiling: true,
-          profileFilePrefix: join(scratch, "profile"),
-        });
-        await wrapSession(session).run(inputs);
-        session.endProfiling();
-        const [file] = await readdir(scratch);
-        const profile = file === undefined ? "[]" : await readFile(join(scratch, file), "utf8");
-        return { executionProviders: providersOfProfile(profile) };
-      } finally {
-        await rm(scratch, { recursive: true, force: true });
-      }
+    load: async (bundle) => wrapSession(await createSession(bundle, {})),
+    inspect: async (bundle, inputs, scratch) => {
+      const profiling = { enableProfiling: true, profileFilePrefix: join(scratch, "profile") };
+      const session = await createSession(bundle, profiling);
+      await wrapSession(session).run(inputs);
+      session.endProfiling();
+      const [file] = await readdir(scratch);
+      const profile = file === undefined ? "[]" : await readFile(join(scratch, file), "utf8");
+      return { executionProviders: providersOfProfile(profile) };
     },
   };
 }
@@ -60,9 +53,21 @@ function backendName(provider: string): string {
   return provider.replace(/ExecutionProvider$/, "").toLowerCase();
 }
 
+/** Provider options belong to the first provider; the others are what it falls back to. */
+function providerConfigs({
+  executionProviders,
+  providerOptions,
+}: RuntimeSettings): ort.InferenceSession.ExecutionProviderConfig[] {
+  const named = Object.keys(providerOptions).length > 0;
+  return executionProviders.map((provider, index) => {
+    const name = backendName(provider);
+    return index === 0 && named ? { ...providerOptions, name } : name;
+  });
+}
+
 function sessionOptions(runtime: RuntimeSettings): ort.InferenceSession.SessionOptions {
   return {
-    executionProviders: runtime.executionProviders.map(backendName),
+    executionProviders: providerConfigs(runtime),
     graphOptimizationLevel: runtime.graphOptimizationLevel,
     intraOpNumThreads: runtime.intraOpThreads,
     interOpNumThreads: 1,
@@ -73,11 +78,9 @@ function sessionOptions(runtime: RuntimeSettings): ort.InferenceSession.SessionO
 }
 
 async function createSession(
-  folder: string,
-  manifest: BundleManifest,
+  { folder, manifest: { entry }, runtime }: BundleLocation,
   further: ort.InferenceSession.SessionOptions,
 ): Promise<ort.InferenceSession> {
-  const { runtime, entry } = manifest;
   const known = ort.listSupportedBackends().map(({ name }) => name);
   const unknown = runtime.executionProviders.find((provider) => !known.includes(backendName(provider)));
   if (unknown !== undefined) {

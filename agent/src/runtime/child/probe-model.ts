@@ -1,7 +1,7 @@
 import { compareGolden, type GoldenVectors, goldenRun, type Tensor } from "@sartor/shared/domain/tensor";
 import type { GoldenTolerance } from "@sartor/shared/protocol";
 import type { LoadedModel } from "../adapter.js";
-import type { ProbeMeasurement } from "../channel/index.js";
+import type { GoldenMeasurement, ProbeMeasurement } from "../channel/index.js";
 
 /** Least timed runs: 64 are the fewest that support a 90th percentile (MLPerf's early stopping), ample for a median. */
 const LEAST_TIMED_RUNS = 64;
@@ -19,19 +19,44 @@ function concatenate(runs: readonly (readonly Tensor[])[]): Tensor[] {
   });
 }
 
+/** Runs the golden vectors one by one and compares every value. */
+export async function checkGoldenVectors(
+  model: LoadedModel,
+  golden: GoldenVectors,
+  tolerance: GoldenTolerance,
+): Promise<GoldenMeasurement> {
+  const runs: Tensor[][] = [];
+  for (let index = 0; index < golden.count; index++) {
+    runs.push(keep((await model.run(goldenRun(golden.inputs, golden.count, index))).outputs));
+  }
+  return { ...compareGolden(golden.outputs, concatenate(runs), tolerance), goldenVectors: golden.count };
+}
+
+/** Times of single runs, ms: the golden vectors' inputs in turn, after so many runs that are not timed. */
+export async function measureRuns(
+  model: LoadedModel,
+  golden: GoldenVectors,
+  count: number,
+  warmUps: number,
+): Promise<Float64Array<ArrayBuffer>> {
+  const inputs = Array.from({ length: golden.count }, (_, index) => goldenRun(golden.inputs, golden.count, index));
+  const run = async (turn: number) => (await model.run(inputs[turn % inputs.length] ?? [])).runMs;
+  for (let turn = 0; turn < warmUps; turn++) await run(turn);
+  const times = new Float64Array(count);
+  for (let turn = 0; turn < count; turn++) times[turn] = await run(turn);
+  return times;
+}
+
 /**
- * Runs the golden vectors one by one on the session that is going to serve, compares every value, and measures the run.
- * The first pass warms up; timing takes whole further passes' worth of runs within a budget of time.
+ * Checks the golden vectors on the session that is going to serve, and measures the run. The check warms up; timing takes whole
+ * further passes' worth of runs within a budget of time.
  */
 export async function probeModel(
   model: LoadedModel,
   golden: GoldenVectors,
   tolerance: GoldenTolerance,
 ): Promise<ProbeMeasurement> {
-  const runs: Tensor[][] = [];
-  for (let index = 0; index < golden.count; index++) {
-    runs.push(keep((await model.run(goldenRun(golden.inputs, golden.count, index))).outputs));
-  }
+  const checked = await checkGoldenVectors(model, golden, tolerance);
   const times: number[] = [];
   const startedAt = performance.now();
   for (let turn = 0; turn < LEAST_TIMED_RUNS; turn++) {
@@ -40,8 +65,7 @@ export async function probeModel(
   }
   times.sort((a, b) => a - b);
   return {
-    ...compareGolden(golden.outputs, concatenate(runs), tolerance),
-    goldenVectors: golden.count,
+    ...checked,
     medianLatencyMs: times[Math.floor(times.length / 2)] ?? 0,
   };
 }

@@ -11,10 +11,11 @@ import {
   toNumbers,
 } from "@sartor/shared/domain/tensor";
 import { SartorError } from "@sartor/shared/errors";
+import type { RuntimeAdapterName } from "@sartor/shared/protocol";
 import type { LoadedModel, ModelRun, RuntimeAdapter } from "../adapter.js";
 import type { BundleLocation, ChildCall, ChildCalls, ImageLimits } from "../channel/index.js";
 import { decodeImage } from "./image-decoder.js";
-import { probeModel } from "./probe-model.js";
+import { checkGoldenVectors, measureRuns, probeModel } from "./probe-model.js";
 
 /** How many classes an answer names. */
 const TOP_CLASSES = 5;
@@ -23,6 +24,9 @@ type Reply<C extends ChildCall> = { result: ChildCalls[C]["result"]; parts?: rea
 type Handlers = {
   [C in ChildCall]: (given: ChildCalls[C]["arguments"], parts: readonly Uint8Array[]) => Promise<Reply<C>>;
 };
+
+/** The engines that this agent has, by the names that runtime settings use. */
+export type RuntimeAdapters = { readonly [name in RuntimeAdapterName]?: RuntimeAdapter };
 
 interface Served {
   readonly location: BundleLocation;
@@ -39,13 +43,13 @@ async function readGolden({ folder, manifest }: BundleLocation) {
 
 /** What a runtime child does: loads one model and answers calls, one run at a time. */
 export class ServingChild {
-  readonly #adapter: RuntimeAdapter;
+  readonly #adapters: RuntimeAdapters;
   #served: Served | undefined;
   /** The run before the next one: the engine runs one at a time, and the image input is shared. */
   #lastRun: Promise<unknown> = Promise.resolve();
 
-  constructor(adapter: RuntimeAdapter) {
-    this.#adapter = adapter;
+  constructor(adapters: RuntimeAdapters) {
+    this.#adapters = adapters;
   }
 
   /** Answers one call. @throws SartorError as the call says; anything else that is thrown is the engine's word. */
@@ -58,17 +62,17 @@ export class ServingChild {
   }
 
   readonly #handlers: Handlers = {
-    load: async ({ folder, manifest, imageLimits }) => {
-      const model = await this.#adapter.load(folder, manifest);
-      checkManifest(model, manifest.modelManifest);
-      this.#served = serve({ folder, manifest }, model, imageLimits);
+    load: async ({ imageLimits, ...location }) => {
+      const model = await this.#adapterFor(location).load(location);
+      checkManifest(model, location.manifest.modelManifest);
+      this.#served = serve(location, model, imageLimits);
       return { result: {} };
     },
 
-    inspect: async (location) => {
+    inspect: async ({ scratch, ...location }) => {
       const golden = await readGolden(location);
       const inputs = goldenRun(golden.inputs, golden.count, 0);
-      return { result: { ...(await this.#adapter.inspect(location.folder, location.manifest, inputs)) } };
+      return { result: { ...(await this.#adapterFor(location).inspect(location, inputs, scratch)) } };
     },
 
     infer: async ({ tensors }, parts) => {
@@ -107,10 +111,34 @@ export class ServingChild {
       const { location, model } = this.#loaded();
       const golden = await readGolden(location);
       return this.#exclusive(async () => ({
-        result: await probeModel(model, golden, location.manifest.modelManifest.golden),
+        result: await probeModel(model, golden, location.manifest.variant.golden),
       }));
     },
+
+    golden: async () => {
+      const { location, model } = this.#loaded();
+      const golden = await readGolden(location);
+      return this.#exclusive(async () => ({
+        result: await checkGoldenVectors(model, golden, location.manifest.variant.golden),
+      }));
+    },
+
+    measure: async ({ count, warmUps }) => {
+      const { location, model } = this.#loaded();
+      const golden = await readGolden(location);
+      const times = await this.#exclusive(() => measureRuns(model, golden, count, warmUps));
+      return { result: {}, parts: [new Uint8Array(times.buffer)] };
+    },
   };
+
+  #adapterFor({ runtime }: BundleLocation): RuntimeAdapter {
+    const adapter = this.#adapters[runtime.adapter];
+    if (adapter !== undefined) return adapter;
+    throw new SartorError(
+      "SRT_PROVIDER_UNAVAILABLE",
+      `This agent has no adapter ${runtime.adapter}; it has ${Object.keys(this.#adapters).join(", ")}.`,
+    );
+  }
 
   #loaded(): Served {
     if (this.#served === undefined) throw new SartorError("SRT_MODEL_NOT_READY", "This process has no model yet.");

@@ -7,8 +7,9 @@ import {
 import type { Command } from "commander";
 import { connect } from "./connect.js";
 import { printTable } from "./table.js";
+import { addTuningCommands } from "./tuning.js";
 
-/** `sartor device list | show | enrol-token`. */
+/** `sartor device list | show | enrol-token | tune ...`. */
 export function addDeviceCommands(program: Command): void {
   const device = program.command("device").description("Devices of the fleet.");
   device
@@ -38,6 +39,7 @@ export function addDeviceCommands(program: Command): void {
       );
       process.stdout.write(`${token}\nvalid until ${new Date(expiresAt).toISOString()}\n`);
     });
+  addTuningCommands(program, device);
 }
 
 function describe(device: DeviceSummary): string[] {

@@ -1,26 +1,52 @@
-import { type RolloutRequest, rolloutDetailSchema, rolloutSummarySchema } from "@sartor/shared/protocol";
-import type { Command } from "commander";
+import {
+  type DeviceDeploymentView,
+  deviceDeploymentViewSchema,
+  type RolloutRequest,
+  rolloutSummarySchema,
+} from "@sartor/shared/protocol";
+import { type Command, Option } from "commander";
 import { connect } from "./connect.js";
+import { runsAs, shortNumber, wrapText } from "./format.js";
+import { addPolicyOptions, type PolicyOptions, policyOf } from "./options.js";
 import { printTable } from "./table.js";
+
+const TUNE_CHOICES = ["auto", "always", "never"] as const;
+
+interface CreateOptions extends PolicyOptions {
+  readonly name?: string;
+  readonly device?: string[];
+  readonly variant?: string;
+  readonly tune?: (typeof TUNE_CHOICES)[number];
+}
 
 /** `sartor rollout create | list | show | cancel`. */
 export function addRolloutCommands(program: Command): void {
   const rollout = program.command("rollout").description("Campaigns that bring a model version to devices.");
-  rollout
+  const create = rollout
     .command("create <model> <version>")
-    .description("Rolls a model version out.")
+    .alias("start")
+    .description("Rolls a model version out: to each device the variant that its plan puts first.")
     .option("--name <name>", "a name that people read")
     .option("--device <deviceId...>", "only these devices; all enrolled ones by default")
-    .action(async (model: string, version: string, options: { name?: string; device?: string[] }) => {
-      const request: RolloutRequest = {
-        name: options.name ?? `${model} ${version}`,
-        model,
-        version,
-        devices: options.device ?? "all",
-      };
-      const { rolloutId } = await connect(program).post("/api/v1/rollouts", request, rolloutSummarySchema);
-      process.stdout.write(`${rolloutId}\n`);
-    });
+    .option("--variant <name>", "this variant for all devices, whatever their plans say")
+    .addOption(
+      new Option("--tune <when>", "whether devices measure their candidates once they serve").choices(TUNE_CHOICES),
+    );
+  addPolicyOptions(create).action(async (model: string, version: string, options: CreateOptions) => {
+    const request: RolloutRequest = {
+      name: options.name ?? `${model} ${version}`,
+      model,
+      version,
+      devices: options.device ?? "all",
+      tailoring: {
+        policy: policyOf(options),
+        ...(options.variant === undefined ? {} : { variant: options.variant }),
+        ...(options.tune === undefined ? {} : { tune: options.tune }),
+      },
+    };
+    const { rolloutId } = await connect(program).post("/api/v1/rollouts", request, rolloutSummarySchema);
+    process.stdout.write(`${rolloutId}\n`);
+  });
   rollout
     .command("list")
     .description("Lists rollouts, newest first.")
@@ -38,18 +64,18 @@ export function addRolloutCommands(program: Command): void {
   rollout
     .command("show <rolloutId>")
     .description("Shows how each device stands.")
-    .action(async (rolloutId: string) => {
-      const detail = await connect(program).get(
-        `/api/v1/rollouts/${encodeURIComponent(rolloutId)}`,
-        rolloutDetailSchema,
+    .option("--reasons", "why each device gets its variant")
+    .action(async (rolloutId: string, options: { reasons?: boolean }) => {
+      const deployments = await connect(program).getAll(
+        `/api/v1/rollouts/${encodeURIComponent(rolloutId)}/deployments?limit=1000`,
+        deviceDeploymentViewSchema,
       );
-      const rows = detail.deployments.map((item) => [
-        item.deviceName,
-        item.status,
-        item.step,
-        item.error === null ? "" : `${item.error.code}: ${item.error.message}`,
-      ]);
-      printTable([["DEVICE", "STATUS", "STEP", "ERROR"], ...rows]);
+      printTable([["DEVICE", "STATUS", "STEP", "RUNS", "EXPECTED MS", "ERROR"], ...deployments.map(describe)]);
+      if (options.reasons !== true) return;
+      for (const { deviceName, tailoring } of deployments) {
+        if (tailoring === null) continue;
+        process.stdout.write(`\n${deviceName}\n${tailoring.reasons.map((text) => wrapText(text, "  ")).join("\n")}\n`);
+      }
     });
   rollout
     .command("cancel <rolloutId>")
@@ -62,6 +88,17 @@ export function addRolloutCommands(program: Command): void {
       );
       process.stdout.write(`${status}\n`);
     });
+}
+
+function describe({ deviceName, status, step, tailoring, error }: DeviceDeploymentView): string[] {
+  return [
+    deviceName,
+    status,
+    step,
+    tailoring === null ? "-" : runsAs(tailoring),
+    tailoring?.latencyMs == null ? "-" : `${shortNumber(tailoring.latencyMs)} ${tailoring.basis}`,
+    error === null ? "" : `${error.code}: ${error.message}`,
+  ];
 }
 
 function describeCounts(counts: Readonly<Partial<Record<string, number>>>): string {

@@ -5,6 +5,7 @@ import { CHECKOUT } from "../config/index.js";
 export const PROGRAMS = {
   controlPlane: join(CHECKOUT, "control-plane", "dist", "main.js"),
   agent: join(CHECKOUT, "agent", "bin", "sartor-agent"),
+  datasets: join(CHECKOUT, "workloads", "road-sign", "dist", "datasets", "main.js"),
   camera: join(CHECKOUT, "workloads", "road-sign", "dist", "camera", "main.js"),
 } as const;
 

@@ -34,6 +34,8 @@ export async function ensureRollout(
     model: model.model,
     version: model.version,
     devices,
+    // Variants come later, and with them something to measure.
+    tailoring: { tune: "never" },
   };
   return (await api.post("/api/v1/rollouts", request, rolloutSummarySchema)).rolloutId;
 }

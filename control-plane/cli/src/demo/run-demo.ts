@@ -13,6 +13,7 @@ import { PROGRAMS, ROAD_SIGN_MODEL } from "./programs.js";
 import { Progress } from "./progress.js";
 import { ensureRollout, followRollout } from "./rollout.js";
 import { lockStateFolder } from "./state-lock.js";
+import { type TailorContext, tailorFleet } from "./tailor.js";
 
 /** Frames that the camera sends to this machine's agent, a second. */
 const CAMERA_RATE = 5;
@@ -106,6 +107,18 @@ async function bringUp(
     signal,
   );
   printSummary(progress, ready, endpoints);
+  await tailor({ api, model, deviceIds, stateFolder, processes, progress, signal });
+}
+
+/** Signs are classified whatever becomes of this: a failure is told, and the demo goes on. */
+async function tailor(context: TailorContext): Promise<void> {
+  try {
+    await tailorFleet(context);
+  } catch (thrown) {
+    if (context.signal.aborted) throw thrown;
+    const error = SartorError.from(thrown);
+    context.progress.say(`tailoring ended early: ${error.message} [${error.code}]; the devices serve what they served`);
+  }
 }
 
 async function startControlPlane(

@@ -101,3 +101,34 @@ describe("reading from the control plane", () => {
     expect(requests).toEqual(["GET /api/v1/devices/..%2Fsystem%3Fx%3D1"]);
   });
 });
+
+describe("ordering something of the control plane", () => {
+  it("sends what was chosen as JSON, and takes a reply without content for done", async () => {
+    const bodies: unknown[] = [];
+    const { client, requests } = clientWith((_, init) => {
+      bodies.push(init.body === undefined ? undefined : JSON.parse(String(init.body)));
+      return init.method === "DELETE" ? { status: 200, body: "" } : { status: 202, body: { buildId: "B" } };
+    });
+    const key = { model: "road-sign", version: "1.0.0" };
+    expect(await client.tailoring.startBuild(key, { variants: ["fp16"] }, signal)).toEqual({ buildId: "B" });
+    await client.tailoring.removeDataset("road-sign", "D", signal);
+    expect(requests).toEqual([
+      "POST /api/v1/models/road-sign/versions/1.0.0/builds",
+      "DELETE /api/v1/models/road-sign/datasets/D",
+    ]);
+    expect(bodies).toEqual([{ variants: ["fp16"] }, undefined]);
+  });
+
+  it("finds the deployment of one device without reading the whole rollout", async () => {
+    const all = ["pi-0", "pi-1", "pi-10", "pi-2", "zebra"].map((deviceId) => ({ deviceId }));
+    const { client, requests } = clientWith((url) => {
+      const after = url.searchParams.get("cursor") ?? "";
+      const left = all.filter(({ deviceId }) => deviceId > after);
+      const items = left.slice(0, Number(url.searchParams.get("limit")));
+      return { body: { items, nextCursor: null } };
+    });
+    expect(await client.deploymentOf("R", "pi-2", signal)).toEqual({ deviceId: "pi-2" });
+    expect(await client.deploymentOf("R", "pi-3", signal)).toBeNull();
+    expect(requests).toHaveLength(2);
+  });
+});

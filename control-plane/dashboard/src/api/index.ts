@@ -4,6 +4,8 @@ export { Connection } from "./connection.js";
 export { countFleet, type FleetCounts, type FleetSnapshot, isFailing } from "./fleet-store.js";
 export type { LiveState } from "./live-socket.js";
 export { forgetToken, storeToken, takeToken } from "./session.js";
+export type { VersionKey } from "./tailoring-client.js";
+export { type Action, useAction } from "./use-action.js";
 export {
   ConnectionContext,
   type Resource,
@@ -13,3 +15,6 @@ export {
   useLiveState,
   useResource,
 } from "./use-connection.js";
+export { type LiveList, useLiveList } from "./use-live-list.js";
+export { type Answer, useMany } from "./use-many.js";
+export { type PlanQuestion, type PlanTarget, usePlans } from "./use-plans.js";

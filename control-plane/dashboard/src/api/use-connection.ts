@@ -27,6 +27,18 @@ export function useLiveState(): LiveState {
   return state;
 }
 
+/** Rises whenever events may have been missed. */
+export function useEpoch(): number {
+  const connection = useConnection();
+  const [epoch, setEpoch] = useState(connection.epoch);
+  useEffect(() => {
+    // Effects run after the first drawing: the epoch may have risen since.
+    setEpoch(connection.epoch);
+    return connection.onState(() => setEpoch(connection.epoch));
+  }, [connection]);
+  return epoch;
+}
+
 /** The fleet, drawn anew in batches. */
 export function useFleet(): FleetSnapshot {
   const { fleet } = useConnection();
@@ -67,17 +79,11 @@ const RETRY_MS = 5_000;
  * may pass. Reads never overlap: a newer one gives up the older.
  */
 export function useResource<T>(key: string, load: (signal: AbortSignal) => Promise<T>): Resource<T> {
-  const connection = useConnection();
   const newestLoad = useRef(load);
   newestLoad.current = load;
   const [state, setState] = useState<ResourceState<T>>({ key, value: null, error: null });
   const [round, setRound] = useState(0);
-  const [epoch, setEpoch] = useState(connection.epoch);
-  useEffect(() => {
-    // Effects run after the first drawing: the epoch may have risen since.
-    setEpoch(connection.epoch);
-    return connection.onState(() => setEpoch(connection.epoch));
-  }, [connection]);
+  const epoch = useEpoch();
 
   // `round` and `epoch` are not used inside: a change of either asks for a new read.
   useEffect(() => {

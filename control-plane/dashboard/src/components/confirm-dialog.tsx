@@ -7,13 +7,15 @@ export interface ConfirmDialogProps {
   readonly confirm: string;
   /** Label of the button that changes nothing. */
   readonly keep: string;
+  /** True where the answer begins something instead of ending it. */
+  readonly begins?: boolean;
   readonly onConfirm: () => void;
   readonly onClose: () => void;
   readonly children: ComponentChildren;
 }
 
-/** Asks before something that cannot be undone. Escape and the first button leave everything as it is. */
-export function ConfirmDialog({ title, confirm, keep, onConfirm, onClose, children }: ConfirmDialogProps) {
+/** Asks before something that cannot simply be undone. Escape and the first button leave everything as it is. */
+export function ConfirmDialog({ title, confirm, keep, begins, onConfirm, onClose, children }: ConfirmDialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => dialog.current?.showModal(), []);
   return (
@@ -26,7 +28,7 @@ export function ConfirmDialog({ title, confirm, keep, onConfirm, onClose, childr
         </button>
         <button
           type="button"
-          class="danger"
+          class={begins ? "primary" : "danger"}
           onClick={() => {
             onConfirm();
             dialog.current?.close();

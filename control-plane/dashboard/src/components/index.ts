@@ -1,9 +1,18 @@
 export { Badge, EmulatedMark, StatusBadge } from "./badge.js";
+export { type BarLine, BarList } from "./bar-list.js";
 export { Chart, type ChartLine } from "./chart.js";
+export { Check } from "./check.js";
 export { ConfirmDialog } from "./confirm-dialog.js";
+export { type DataColumn, DataTable } from "./data-table.js";
 export { type Fact, Facts, Panel } from "./facts.js";
+export { Field } from "./field.js";
+export { JobBar } from "./job-bar.js";
 export { Ago, Since, Until, useNow } from "./moment.js";
 export { EmptyState, ErrorNote, Loading } from "./notice.js";
+export { NumberField } from "./number-field.js";
 export { ByteBar, StepPath } from "./progress.js";
+export { Select } from "./select.js";
 export { type BarPart, StackedBar } from "./stacked-bar.js";
+export { type Tab, Tabs } from "./tabs.js";
+export { TextField } from "./text-field.js";
 export { type Column, VirtualTable } from "./virtual-table.js";

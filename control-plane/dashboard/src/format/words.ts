@@ -1,3 +1,5 @@
+import { formatCount } from "./numbers.js";
+
 /** A status or step as people read it: `in_progress` becomes "in progress". */
 export function words(status: string): string {
   return status.replaceAll("_", " ");
@@ -36,5 +38,5 @@ export function shortDigest(digest: string): string {
 
 /** A plural with its number. */
 export function plural(count: number, one: string, many: string): string {
-  return count === 1 ? `1 ${one}` : `${count} ${many}`;
+  return count === 1 ? `1 ${one}` : `${formatCount(count)} ${many}`;
 }

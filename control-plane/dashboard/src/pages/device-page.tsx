@@ -17,6 +17,7 @@ import { DeviceEvents } from "./device-events.js";
 import { DeviceHardware } from "./device-hardware.js";
 import { DeviceRunning } from "./device-running.js";
 import { DeviceTelemetry } from "./device-telemetry.js";
+import { DeviceTailoring } from "./tuning/index.js";
 import { useTitle } from "./use-title.js";
 
 /** Live changes within this time are read together, ms. */
@@ -93,6 +94,7 @@ function DeviceBody({ device, query }: { readonly device: DeviceDetail; readonly
           <DeviceEvents key={device.deviceId} deviceId={device.deviceId} />
         </div>
       </div>
+      <DeviceTailoring device={device} query={query} />
       <DeviceHardware inventory={device.inventory} at={device.inventoryAt} />
     </>
   );

@@ -4,6 +4,7 @@ import { countFleet, type FleetCounts, useFleet } from "../api/index.js";
 import { EmptyState, ErrorNote, Loading, VirtualTable } from "../components/index.js";
 import { formatCount } from "../format/index.js";
 import { devicePath, navigate, replaceQuery } from "../router/index.js";
+import { EnrolDevice } from "./enrol-device.js";
 import { FLEET_COLUMNS } from "./fleet-columns.js";
 import { FLEET_VIEWS, type FleetView, filterFleet, fleetViewOf } from "./fleet-filter.js";
 import { keepSorting, sortingOf } from "./query-sorting.js";
@@ -35,6 +36,7 @@ export function FleetPage({ query }: { readonly query: URLSearchParams }) {
           value={search}
           onInput={(event) => replaceQuery({ search: event.currentTarget.value })}
         />
+        <EnrolDevice />
       </div>
       {fleet.error === null ? null : <ErrorNote error={fleet.error} title="The list of devices cannot be read" />}
       {!hasDevices && !fleet.complete && fleet.error === null ? <Loading what="devices" rows={8} /> : null}
@@ -100,8 +102,8 @@ function NoDevices() {
         <code>npm start -- --devices 5</code> adds five emulated devices.
       </p>
       <p>
-        For another machine, make a one-time token with <code>POST /api/v1/enrolment-tokens</code> and give it to the
-        agent there. The device appears here without a reload.
+        For another machine, press <b>Add a device</b>: it makes a one-time token and shows the command to run there.
+        The device appears here without a reload.
       </p>
     </EmptyState>
   );

@@ -1,11 +1,21 @@
 import type { ModelVersionView } from "@sartor/shared/protocol";
-import { useConnection, useResource } from "../api/index.js";
+import { useConnection, useLiveList } from "../api/index.js";
 import { Ago, type Column, EmptyState, ErrorNote, Loading, VirtualTable } from "../components/index.js";
-import { formatBytes, formatCount, formatShare, formatSignificant, shortDigest, UNKNOWN } from "../format/index.js";
+import {
+  formatBytes,
+  formatCount,
+  formatShare,
+  formatSignificant,
+  plural,
+  shortDigest,
+  UNKNOWN,
+} from "../format/index.js";
+import { Link, navigate, versionPath } from "../router/index.js";
 import { keepSorting, sortingOf } from "./query-sorting.js";
 import { useTitle } from "./use-title.js";
 
 const keyOf = (model: ModelVersionView) => `${model.model} ${model.version}`;
+const open = (model: ModelVersionView) => navigate(versionPath(model.model, model.version));
 
 function formatMetric(metric: string, value: number): string {
   const isShare = value >= 0 && value <= 1 && /accuracy|top|agreement|precision|recall/i.test(metric);
@@ -21,7 +31,9 @@ const COLUMNS: readonly Column<ModelVersionView>[] = [
     sortValue: (model) => model.model,
     render: (model) => (
       <span class="two-lines">
-        <span class="row-title">{model.model}</span>
+        <span class="row-title">
+          <Link to={versionPath(model.model, model.version)}>{model.model}</Link>
+        </span>
         <span class="second" title={model.manifest.description}>
           {model.manifest.description}
         </span>
@@ -108,7 +120,14 @@ const COLUMNS: readonly Column<ModelVersionView>[] = [
     width: 14,
     priority: 2,
     sortValue: (model) => model.variants.length,
-    render: (model) => model.variants.map((variant) => variant.name).join(", "),
+    render: (model) => (
+      <span class="two-lines">
+        <span>{plural(model.variants.length, "variant", "variants")}</span>
+        <span class="second" title={model.variants.map((variant) => variant.name).join(", ")}>
+          {model.variants.map((variant) => variant.name).join(", ")}
+        </span>
+      </span>
+    ),
   },
   {
     id: "created",
@@ -125,16 +144,21 @@ const COLUMNS: readonly Column<ModelVersionView>[] = [
 export function ModelsPage({ query }: { readonly query: URLSearchParams }) {
   useTitle("Models");
   const { client } = useConnection();
-  const read = useResource("models", (signal) => client.models(signal));
-  const rows = read.value ?? [];
+  const models = useLiveList<ModelVersionView>("models", {
+    keyOf,
+    isEnded: () => false,
+    load: (signal) => client.models(signal),
+    pick: (event) => (event.type === "model" ? event.model : undefined),
+  });
+  const rows = models.items ?? [];
   return (
     <div class="page page-table">
       <div class="page-head">
         <h1>Models</h1>
       </div>
-      {read.error === null ? null : <ErrorNote error={read.error} title="The list of models cannot be read" />}
-      {read.value === null && read.error === null ? <Loading what="models" rows={4} /> : null}
-      {read.value !== null && rows.length === 0 ? (
+      {models.error === null ? null : <ErrorNote error={models.error} title="The list of models cannot be read" />}
+      {models.items === null && models.error === null ? <Loading what="models" rows={4} /> : null}
+      {models.items !== null && rows.length === 0 ? (
         <EmptyState title="No model is registered yet">
           <p>
             Upload an ONNX file with <code>POST /api/v1/uploads</code> and register it with{" "}
@@ -151,6 +175,7 @@ export function ModelsPage({ query }: { readonly query: URLSearchParams }) {
           keyOf={keyOf}
           sorting={sortingOf(query, { column: "created", descending: true })}
           onSort={keepSorting}
+          onOpen={open}
         />
       ) : null}
     </div>

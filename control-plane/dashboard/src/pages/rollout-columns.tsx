@@ -3,15 +3,22 @@ import { actionOf } from "../api/index.js";
 import { Ago, ByteBar, type Column, EmulatedMark, StatusBadge, Until } from "../components/index.js";
 import { UNKNOWN, words } from "../format/index.js";
 import { devicePath, Link } from "../router/index.js";
+import { placeWords } from "./tailoring/index.js";
 
 const ENDED: readonly string[] = ["succeeded", "failed", "timed_out", "rejected", "canceled"];
 
-/** Columns of a rollout's table of devices. */
-export const ROLLOUT_COLUMNS: readonly Column<DeviceDeploymentView>[] = [
+/** Columns of a rollout's table of devices. `variantOf` names the variant of a bundle, for a rollout that names one for all. */
+export function rolloutColumns(
+  variantOf: (bundleId: string) => string | undefined,
+): readonly Column<DeviceDeploymentView>[] {
+  return [...DEVICE_COLUMNS, variantColumn(variantOf), ...PROGRESS_COLUMNS];
+}
+
+const DEVICE_COLUMNS: readonly Column<DeviceDeploymentView>[] = [
   {
     id: "device",
     header: "Device",
-    width: 26,
+    width: 24,
     priority: 1,
     sortValue: (deployment) => deployment.deviceName,
     render: (deployment) => (
@@ -30,7 +37,7 @@ export const ROLLOUT_COLUMNS: readonly Column<DeviceDeploymentView>[] = [
   {
     id: "status",
     header: "Status",
-    width: 17,
+    width: 15,
     priority: 1,
     sortValue: (deployment) => `${deployment.status} ${deployment.step}`,
     render: (deployment) => (
@@ -40,11 +47,37 @@ export const ROLLOUT_COLUMNS: readonly Column<DeviceDeploymentView>[] = [
       </span>
     ),
   },
+];
+
+function variantColumn(variantOf: (bundleId: string) => string | undefined): Column<DeviceDeploymentView> {
+  const nameOf = ({ tailoring, bundleId }: DeviceDeploymentView) =>
+    tailoring?.variant ?? (bundleId === null ? undefined : variantOf(bundleId));
+  return {
+    id: "variant",
+    header: "Variant",
+    hint: "What the device gets, and where it runs",
+    width: 20,
+    priority: 2,
+    sortValue: (deployment) => nameOf(deployment) ?? null,
+    render: (deployment) => {
+      const { tailoring, bundleId } = deployment;
+      if (bundleId === null) return <span class="muted">nothing fits</span>;
+      return (
+        <span class="two-lines" title={tailoring?.reasons.join("\n")}>
+          <span class="cut">{nameOf(deployment) ?? UNKNOWN}</span>
+          <span class="second">{tailoring === null ? "the same for all" : placeWords(tailoring)}</span>
+        </span>
+      );
+    },
+  };
+}
+
+const PROGRESS_COLUMNS: readonly Column<DeviceDeploymentView>[] = [
   {
     id: "progress",
     header: "Progress",
     hint: "Bytes that are verified on the device",
-    width: 20,
+    width: 18,
     priority: 2,
     sortValue: ({ progress }) => (progress === null ? null : progress.doneBytes / Math.max(1, progress.totalBytes)),
     render: ({ progress }) =>
@@ -53,7 +86,7 @@ export const ROLLOUT_COLUMNS: readonly Column<DeviceDeploymentView>[] = [
   {
     id: "error",
     header: "Error",
-    width: 44,
+    width: 30,
     priority: 1,
     sortValue: (deployment) => deployment.error?.code ?? null,
     render: ({ error }) =>

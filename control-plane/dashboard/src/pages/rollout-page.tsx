@@ -15,8 +15,10 @@ import {
 import { formatLongDuration, plural, words } from "../format/index.js";
 import { devicePath, Link, navigate } from "../router/index.js";
 import { keepSorting, sortingOf } from "./query-sorting.js";
-import { ROLLOUT_COLUMNS } from "./rollout-columns.js";
+import { rolloutColumns } from "./rollout-columns.js";
+import { RolloutProblems } from "./rollout-problems.js";
 import { mergeRollout, type RolloutChanges, statusParts, tallyStatuses } from "./rollout-status.js";
+import { TuningMark } from "./tuning-mark.js";
 import { useTitle } from "./use-title.js";
 
 const keyOf = (deployment: DeviceDeploymentView) => deployment.deploymentId;
@@ -54,6 +56,7 @@ interface RolloutBodyProps {
 }
 
 function RolloutBody({ rollout, query, onCanceled }: RolloutBodyProps) {
+  const columns = useRolloutColumns(rollout);
   const parts = statusParts(tallyStatuses(rollout.deployments));
   const summary = parts.map((part) => `${part.count} ${part.name}`).join(", ");
   return (
@@ -61,6 +64,7 @@ function RolloutBody({ rollout, query, onCanceled }: RolloutBodyProps) {
       <div class="page-head">
         <h1>{rollout.name}</h1>
         <StatusBadge status={rollout.status} />
+        {rollout.origin === "tuning" ? <TuningMark /> : null}
         <span class="muted">
           {rollout.model} {rollout.version} · started <Ago at={rollout.createdAt} /> · <Elapsed rollout={rollout} />
         </span>
@@ -70,11 +74,12 @@ function RolloutBody({ rollout, query, onCanceled }: RolloutBodyProps) {
         Rollout {words(rollout.status)}: {summary}
       </p>
       <StackedBar label="Devices by status" parts={parts} />
+      <RolloutProblems deployments={rollout.deployments} />
       {rollout.deployments.length === 0 ? <EmptyState title="This rollout has no devices" /> : null}
       {rollout.deployments.length > 0 ? (
         <VirtualTable
           label="Devices of this rollout"
-          columns={ROLLOUT_COLUMNS}
+          columns={columns}
           rows={rollout.deployments}
           keyOf={keyOf}
           sorting={sortingOf(query, { column: "device", descending: false })}
@@ -85,6 +90,17 @@ function RolloutBody({ rollout, query, onCanceled }: RolloutBodyProps) {
       ) : null}
     </>
   );
+}
+
+/** The table's columns; the version's variants give bundles their names. */
+function useRolloutColumns({ model, version }: RolloutDetail) {
+  const { client } = useConnection();
+  const variants = useResource(`version ${model} ${version}`, (signal) => client.modelVersion(model, version, signal))
+    .value?.variants;
+  return useMemo(() => {
+    const names = new Map(variants?.map(({ bundleId, name }) => [bundleId, name]));
+    return rolloutColumns((bundleId) => names.get(bundleId));
+  }, [variants]);
 }
 
 function Elapsed({ rollout }: { readonly rollout: RolloutDetail }) {

@@ -1,6 +1,6 @@
 import type { DeviceDeploymentView, RolloutDetail } from "@sartor/shared/protocol";
 import { describe, expect, it } from "vitest";
-import { mergeRollout, statusParts, tallyStatuses } from "./rollout-status.js";
+import { filterOrigin, mergeRollout, originViewOf, statusParts, tallyStatuses } from "./rollout-status.js";
 
 function deployment(id: string, changes: Partial<DeviceDeploymentView> = {}): DeviceDeploymentView {
   return {
@@ -71,5 +71,14 @@ describe("a rollout's progress on the page", () => {
   it("always names the usual statuses and rare ones once they occur", () => {
     expect(statusParts({}).map((part) => part.name)).toEqual(["succeeded", "in progress", "queued", "failed"]);
     expect(statusParts({ timed_out: 2 }).map((part) => part.name)).toContain("timed out");
+  });
+
+  it("lists rollouts by tunings as long as they are few, then only on demand", () => {
+    const asked = rollout([]);
+    const tuned = rollout([], { rolloutId: "T", origin: "tuning" });
+    expect(filterOrigin([asked, tuned], originViewOf(null, 1))).toEqual([asked, tuned]);
+    expect(filterOrigin([asked, tuned], originViewOf(null, 200))).toEqual([asked]);
+    expect(filterOrigin([asked, tuned], originViewOf("all", 200))).toEqual([asked, tuned]);
+    expect(filterOrigin([asked, tuned], originViewOf("asked", 1))).toEqual([asked]);
   });
 });

@@ -56,3 +56,20 @@ export function mergeRollout(read: RolloutDetail, changes: RolloutChanges): Roll
   const finishedAt = read.finishedAt ?? summary?.finishedAt ?? null;
   return { ...read, deployments, status, finishedAt };
 }
+
+/** Which rollouts are listed: those that were asked for, or also those that verdicts of tunings made. */
+export type OriginView = "asked" | "all";
+
+/** Rollouts by tunings that still leave the list readable. */
+const FEW_TUNED = 10;
+
+/** Reads the view out of the address; by default rollouts by tunings are shown until they are many. */
+export function originViewOf(text: string | null, tuned: number): OriginView {
+  if (text === "all" || text === "asked") return text;
+  return tuned > FEW_TUNED ? "asked" : "all";
+}
+
+/** The rollouts of a view. */
+export function filterOrigin(rollouts: readonly RolloutSummary[], view: OriginView): readonly RolloutSummary[] {
+  return view === "all" ? rollouts : rollouts.filter(({ origin }) => origin === "request");
+}

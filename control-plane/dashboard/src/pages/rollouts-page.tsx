@@ -1,6 +1,5 @@
 import type { RolloutSummary } from "@sartor/shared/protocol";
-import { useMemo, useState } from "preact/hooks";
-import { useConnection, useLiveEvents, useResource } from "../api/index.js";
+import { useConnection, useLiveList } from "../api/index.js";
 import {
   Ago,
   type Column,
@@ -11,10 +10,11 @@ import {
   StatusBadge,
   VirtualTable,
 } from "../components/index.js";
-import { formatLongDuration } from "../format/index.js";
-import { Link, navigate, rolloutPath } from "../router/index.js";
+import { formatCount, formatLongDuration } from "../format/index.js";
+import { Link, navigate, newRolloutPath, replaceQuery, rolloutPath } from "../router/index.js";
 import { keepSorting, sortingOf } from "./query-sorting.js";
-import { statusParts } from "./rollout-status.js";
+import { filterOrigin, originViewOf, statusParts } from "./rollout-status.js";
+import { TuningMark } from "./tuning-mark.js";
 import { useTitle } from "./use-title.js";
 
 const keyOf = (rollout: RolloutSummary) => rollout.rolloutId;
@@ -31,6 +31,7 @@ const COLUMNS: readonly Column<RolloutSummary>[] = [
       <span class="two-lines">
         <span class="row-title">
           <Link to={rolloutPath(rollout.rolloutId)}>{rollout.name}</Link>
+          {rollout.origin === "tuning" ? <TuningMark /> : null}
         </span>
         <span class="second">{rollout.rolloutId}</span>
       </span>
@@ -90,37 +91,48 @@ const COLUMNS: readonly Column<RolloutSummary>[] = [
 export function RolloutsPage({ query }: { readonly query: URLSearchParams }) {
   useTitle("Rollouts");
   const { client } = useConnection();
-  const read = useResource("rollouts", (signal) => client.rollouts(signal));
-  const [changed, setChanged] = useState<ReadonlyMap<string, RolloutSummary>>(new Map());
-  useLiveEvents((event) => {
-    if (event.type === "rollout") setChanged((old) => new Map(old).set(event.rollout.rolloutId, event.rollout));
+  const rollouts = useLiveList<RolloutSummary>("rollouts", {
+    keyOf,
+    isEnded: ({ status }) => status !== "running",
+    load: (signal) => client.rollouts(signal),
+    pick: (event) => (event.type === "rollout" ? event.rollout : undefined),
   });
-  const rows = useMemo(() => {
-    const merged = new Map((read.value ?? []).map((rollout) => [rollout.rolloutId, rollout]));
-    for (const rollout of changed.values()) {
-      if (merged.get(rollout.rolloutId)?.status !== "running" && rollout.status === "running") {
-        if (merged.has(rollout.rolloutId)) continue;
-      }
-      merged.set(rollout.rolloutId, rollout);
-    }
-    return [...merged.values()];
-  }, [read.value, changed]);
+  const all = rollouts.items ?? [];
+  const tuned = all.filter(({ origin }) => origin === "tuning").length;
+  const view = originViewOf(query.get("show"), tuned);
+  const rows = filterOrigin(all, view);
 
   return (
     <div class="page page-table">
       <div class="page-head">
         <h1>Rollouts</h1>
+        {tuned === 0 ? null : (
+          <fieldset class="choice" aria-label="Which rollouts">
+            <button type="button" aria-pressed={view === "all"} onClick={() => replaceQuery({ show: "all" })}>
+              <b>{formatCount(all.length)}</b> all
+            </button>
+            <button type="button" aria-pressed={view === "asked"} onClick={() => replaceQuery({ show: "asked" })}>
+              <b>{formatCount(all.length - tuned)}</b> without tunings
+            </button>
+          </fieldset>
+        )}
+        <Link to={newRolloutPath()} class="button primary head-action">
+          New rollout
+        </Link>
       </div>
-      {read.error === null ? null : <ErrorNote error={read.error} title="The list of rollouts cannot be read" />}
-      {read.value === null && read.error === null ? <Loading what="rollouts" rows={6} /> : null}
-      {read.value !== null && rows.length === 0 ? (
+      {rollouts.error === null ? null : (
+        <ErrorNote error={rollouts.error} title="The list of rollouts cannot be read" />
+      )}
+      {rollouts.items === null && rollouts.error === null ? <Loading what="rollouts" rows={6} /> : null}
+      {rollouts.items !== null && all.length === 0 ? (
         <EmptyState title="Nothing was rolled out yet">
           <p>
-            A rollout brings a model version to devices: start one with <code>POST /api/v1/rollouts</code>.{" "}
-            <code>npm start</code> does so for the road-sign model.
+            A rollout brings a model version to devices, each in the variant that fits it. <code>npm start</code> does
+            so for the road-sign model.
           </p>
         </EmptyState>
       ) : null}
+      {all.length > 0 && rows.length === 0 ? <EmptyState title="Every rollout was made by a tuning" /> : null}
       {rows.length > 0 ? (
         <VirtualTable
           label="Rollouts"

@@ -5,13 +5,16 @@ import { DevicePage } from "./device-page.js";
 import { FleetPage } from "./fleet-page.js";
 import { ModelsPage } from "./models-page.js";
 import { RolloutPage } from "./rollout-page.js";
+import { NewRolloutPage } from "./rollout-start/index.js";
 import { RolloutsPage } from "./rollouts-page.js";
+import { CardPage, VersionPage } from "./version/index.js";
 
 /** The frame around every page: navigation, state of the live connection, and what this control plane is. */
 export function Shell({ onSignOut }: { readonly onSignOut: () => void }) {
   const { route, query } = usePlace();
   const inFleet = route.page === "fleet" || route.page === "device";
-  const inRollouts = route.page === "rollouts" || route.page === "rollout";
+  const inRollouts = route.page === "rollouts" || route.page === "rollout" || route.page === "new-rollout";
+  const inModels = route.page === "models" || route.page === "version" || route.page === "card";
   return (
     <>
       <a class="skip" href="#content">
@@ -28,7 +31,7 @@ export function Shell({ onSignOut }: { readonly onSignOut: () => void }) {
           <Link to="/rollouts" current={inRollouts}>
             Rollouts
           </Link>
-          <Link to="/models" current={route.page === "models"}>
+          <Link to="/models" current={inModels}>
             Models
           </Link>
         </nav>
@@ -55,8 +58,16 @@ function RoutedPage({ route, query }: { readonly route: Route; readonly query: U
       return <RolloutsPage query={query} />;
     case "rollout":
       return <RolloutPage key={route.rolloutId} rolloutId={route.rolloutId} query={query} />;
+    case "new-rollout":
+      return <NewRolloutPage query={query} />;
     case "models":
       return <ModelsPage query={query} />;
+    case "version": {
+      const { model, version, part } = route;
+      return <VersionPage key={`${model} ${version}`} model={model} version={version} part={part} query={query} />;
+    }
+    case "card":
+      return <CardPage model={route.model} version={route.version} variant={route.variant} />;
     case "unknown":
       return (
         <EmptyState title="There is no such page">

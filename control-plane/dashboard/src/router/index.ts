@@ -1,3 +1,13 @@
 export { Link, type LinkProps } from "./link.js";
 export { navigate, type Place, replaceQuery, usePlace } from "./navigation.js";
-export { devicePath, parseRoute, type Route, rolloutPath } from "./route.js";
+export {
+  cardPath,
+  devicePath,
+  newRolloutPath,
+  parseRoute,
+  type Route,
+  rolloutPath,
+  VERSION_PARTS,
+  type VersionPart,
+  versionPath,
+} from "./route.js";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { devicePath, parseRoute, rolloutPath } from "./route.js";
+import { cardPath, devicePath, newRolloutPath, parseRoute, rolloutPath, VERSION_PARTS, versionPath } from "./route.js";
 
 describe("addresses of the dashboard", () => {
   it("lead to their pages", () => {
@@ -19,8 +19,27 @@ describe("addresses of the dashboard", () => {
     );
   });
 
+  it("lead to a version's parts and to a variant's card, and never look like a file", () => {
+    for (const part of VERSION_PARTS) {
+      const path = versionPath("road-sign", "1.0.0", part);
+      expect(parseRoute(path)).toEqual({ page: "version", model: "road-sign", version: "1.0.0", part });
+      expect(path).not.toMatch(/\.[a-z0-9]+$/i);
+    }
+    const card = { page: "card", model: "m", version: "1.0.0-rc.1", variant: "int8-u8s8" };
+    expect(parseRoute(cardPath("m", "1.0.0-rc.1", "int8-u8s8"))).toEqual(card);
+    expect(parseRoute("/new-rollout")).toEqual({ page: "new-rollout" });
+    expect(newRolloutPath("m", "1.0.0")).toBe("/new-rollout?model=m&version=1.0.0");
+  });
+
   it("that do not exist are named, not guessed", () => {
-    for (const path of ["/nothing", "/devices/a/b", "/models/x", "/devices/%E0%A4%A"]) {
+    for (const path of [
+      "/nothing",
+      "/devices/a/b",
+      "/models/x",
+      "/models/x/1.0.0/nothing",
+      "/models/x/1.0.0/builds/y",
+      "/devices/%E0%A4%A",
+    ]) {
       expect(parseRoute(path)).toEqual({ page: "unknown", path });
     }
   });

@@ -5,6 +5,8 @@ import type { CalibrationSource } from "../calibrate/index.js";
 /** How a model is run; what a device would do with the variant. */
 export interface RunOptions {
   readonly threads?: number;
+  /** Computes each node as it stands, where fused kernels of this machine would compute something else. */
+  readonly unfused?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -15,7 +17,7 @@ export interface RunOutput {
 }
 
 /**
- * Runs a model on samples with all of ONNX Runtime's optimisations on the CPU provider, and yields its first output run by run.
+ * Runs a model on samples on the CPU provider, with all of ONNX Runtime's optimisations unless told otherwise, and yields its first output run by run.
  *
  * @throws SartorError SRT_MODEL_UNSUPPORTED: ONNX Runtime refuses the model; SRT_CALIBRATION_SHAPE: it fails on a sample
  */
@@ -28,7 +30,7 @@ export async function* runOutputs(
   try {
     session = await ort.InferenceSession.create(model, {
       executionProviders: ["cpu"],
-      graphOptimizationLevel: "all",
+      graphOptimizationLevel: options.unfused === true ? "disabled" : "all",
       intraOpNumThreads: options.threads ?? 1,
       interOpNumThreads: 1,
       logSeverityLevel: 4,

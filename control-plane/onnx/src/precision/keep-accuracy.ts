@@ -18,6 +18,8 @@ export interface KeepAccuracyOptions<Variant> {
   /** Accuracy of a variant on the evaluation set, 0 to 1. */
   readonly evaluate: (variant: Variant) => Promise<number>;
   readonly onAttempt?: (attempt: Attempt) => void;
+  /** What stays below the limit, for people, where it is no accuracy: "The signal to noise stays below 20 dB". */
+  readonly shortfall?: string;
 }
 
 /** One variant that was built and evaluated. */
@@ -66,11 +68,10 @@ export async function keepAccuracy<Variant>(options: KeepAccuracyOptions<Variant
     }
     return found;
   }
-  throw new SartorError(
-    "SRT_QUANTIZE_INACCURATE",
-    `The accuracy stays below ${(policy.minimumAccuracy * 100).toFixed(2)} % even with ${Math.max(0, most)} layers in fp32.`,
-    { details: { minimumAccuracy: policy.minimumAccuracy, attempts: attempts.slice(0, 32) } },
-  );
+  const shortfall = options.shortfall ?? `The accuracy stays below ${(policy.minimumAccuracy * 100).toFixed(2)} %`;
+  throw new SartorError("SRT_QUANTIZE_INACCURATE", `${shortfall} even with ${Math.max(0, most)} layers in fp32.`, {
+    details: { minimumAccuracy: policy.minimumAccuracy, attempts: attempts.slice(0, 32) },
+  });
 }
 
 /** 0, 1, 2, 3, then twice as many each time, and the most allowed at the end. */

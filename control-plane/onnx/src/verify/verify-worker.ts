@@ -2,12 +2,13 @@
  * A process of its own that decodes and runs a model nobody has vouched for. It gets one request over IPC, answers once and ends;
  * its parent bounds its time and memory.
  */
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { checkManifest } from "@sartor/shared/domain/model";
 import { readGoldenVectors } from "@sartor/shared/domain/tensor";
 import { SartorError } from "@sartor/shared/errors";
 import { inspectModel } from "../inspect/inspect-model.js";
 import type { ModelInfo } from "../inspect/model-info.js";
+import { volunteerForOutOfMemory } from "../worker/index.js";
 import type { VerifiedModel, VerifyReply, VerifyRequest } from "./messages.js";
 
 async function inspectFile(path: string): Promise<ModelInfo> {
@@ -30,11 +31,6 @@ async function verify({ modelPath, goldenPath, manifest }: VerifyRequest): Promi
     );
   }
   return { info, golden: { vectors: golden.count, largestAbsoluteError, topOneAgreement } };
-}
-
-/** When memory runs out, the kernel shall end this process and not the server (Linux: proc(5), oom_score_adj). */
-async function volunteerForOutOfMemory(): Promise<void> {
-  if (process.platform === "linux") await writeFile("/proc/self/oom_score_adj", "1000").catch(() => undefined);
 }
 
 process.once("message", async (request: VerifyRequest) => {

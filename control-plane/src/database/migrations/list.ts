@@ -5,6 +5,8 @@ import { bundlesMigration } from "./0020-bundles.js";
 import { rolloutsMigration } from "./0030-rollouts.js";
 import { telemetryMigration } from "./0040-telemetry.js";
 import { deviceEventsMigration } from "./0050-device-events.js";
+import { variantsMigration } from "./0060-variants.js";
+import { tailoringMigration } from "./0070-tailoring.js";
 
 /** All migrations; the name decides the order. */
 export const MIGRATIONS: readonly SchemaMigration[] = [
@@ -14,4 +16,6 @@ export const MIGRATIONS: readonly SchemaMigration[] = [
   rolloutsMigration,
   telemetryMigration,
   deviceEventsMigration,
+  variantsMigration,
+  tailoringMigration,
 ];

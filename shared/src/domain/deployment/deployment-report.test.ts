@@ -42,6 +42,15 @@ describe("a success that a device reports", () => {
     expect(deploymentReportOf(reported(changes), DEPLOYMENT)).toMatchObject({ status: "succeeded", proven: false });
   });
 
+  it("is not proven while it serves with other threads than it was told to", () => {
+    const serves = (intraOpThreads: number) => reported({ serving: { state: "ready", bundleId: NEW, intraOpThreads } });
+    const ordered = { ...DEPLOYMENT, intraOpThreads: 2 };
+    expect(deploymentReportOf(serves(4), ordered)?.proven).toBe(false);
+    expect(deploymentReportOf(serves(2), ordered)?.proven).toBe(true);
+    expect(deploymentReportOf(serves(4), DEPLOYMENT)?.proven).toBe(true);
+    expect(deploymentReportOf(reported(), ordered)?.proven).toBe(true);
+  });
+
   it("says nothing about another deployment or another bundle", () => {
     expect(deploymentReportOf(reported({ deployment: null }), DEPLOYMENT)).toBeUndefined();
     expect(deploymentReportOf(reported(), { ...DEPLOYMENT, bundleId: OLD })).toBeUndefined();

@@ -10,7 +10,10 @@ export interface DeploymentReport {
   readonly step: DeploymentStep;
   readonly progress: { readonly doneBytes: number; readonly totalBytes: number } | null;
   readonly error: ReportedError | null;
-  /** True where the device shows what success means: this bundle is the one in its active slot and it serves, ready. */
+  /**
+   * True where the device shows what success means: this bundle is the one in its active slot and it serves, ready, with as many threads
+   * as it was told to (a device that says nothing of threads is believed).
+   */
   readonly proven: boolean;
 }
 
@@ -21,7 +24,12 @@ export interface DeploymentReport {
  */
 export function deploymentReportOf(
   reported: ReportedState,
-  deployment: { readonly deploymentId: string; readonly bundleId: string },
+  deployment: {
+    readonly deploymentId: string;
+    readonly bundleId: string;
+    /** How many threads it was told to serve with; undefined where the bundle says it. */
+    readonly intraOpThreads?: number | undefined;
+  },
 ): DeploymentReport | undefined {
   const { deployment: said, serving, slots } = reported;
   if (said?.deploymentId !== deployment.deploymentId || said.bundleId !== deployment.bundleId) return undefined;
@@ -36,6 +44,7 @@ export function deploymentReportOf(
       said.status === "succeeded" &&
       serving.state === "ready" &&
       serving.bundleId === deployment.bundleId &&
-      slots.active?.bundleId === deployment.bundleId,
+      slots.active?.bundleId === deployment.bundleId &&
+      (deployment.intraOpThreads ?? serving.intraOpThreads) === (serving.intraOpThreads ?? deployment.intraOpThreads),
   };
 }

@@ -97,4 +97,32 @@ describe("what devices of one type measured", () => {
     );
     expect(together).toMatchObject({ memoryBytes: 30, powerMilliwatts: 2_000, devices: 3 });
   });
+
+  it("is kept apart by whether threads spun while they waited; one thread waits for nobody", () => {
+    const sessionConfig = { "session.intra_op.allow_spinning": "1" };
+    const found = gatherEvidence(
+      [
+        measured({ p50Ms: 3 }),
+        measured({ p50Ms: 2, sessionConfig }),
+        measured({ p50Ms: 9, intraOpThreads: 1, sessionConfig }),
+      ],
+      context,
+    );
+    const p50 = (threads: number, spinning: boolean) =>
+      found.get(candidateKey("fp32", "cpu", threads, spinning))?.p50Ms;
+    expect([p50(4, false), p50(4, true), p50(1, false)].map((value) => value?.toFixed(6))).toEqual([
+      "3.000000",
+      "2.000000",
+      "9.000000",
+    ]);
+    expect(p50(1, true)).toBeUndefined();
+  });
+
+  it("of another version counts for a pruned variant only where that computes as much", () => {
+    const pruned = { name: "fp32-pruned", kind: "fp32" as const };
+    const card = { ...context.card, variants: [...context.card.variants, { ...pruned, fileBytes: 1, macs: 600 }] };
+    const found = (macs: number) =>
+      gatherEvidence([measured({ version: "0.9.0", variant: pruned, macs })], { ...context, card }).size;
+    expect([found(600), found(1_000)]).toEqual([1, 0]);
+  });
 });

@@ -1,6 +1,6 @@
 import type { TuningMeasurement } from "../../protocol/index.js";
 import type { DeviceCapabilities } from "../hardware/index.js";
-import type { ModelCard } from "./model-card.js";
+import { type ModelCard, macsOf } from "./model-card.js";
 
 const DAY_MS = 86_400_000;
 /** A measurement counts half after this many days: software and heat change. */
@@ -34,9 +34,16 @@ export interface Evidence {
   readonly newestAgeDays: number;
 }
 
-/** Names a candidate: variant, provider, threads. */
-export const candidateKey = (variant: string, provider: string, threads: number): string =>
-  `${variant} ${provider} ${threads}`;
+/** Session configuration with which threads spin while they wait for work, as ONNX Runtime spells it. Agents turn it off unless asked. */
+export const SPINNING = { "session.intra_op.allow_spinning": "1" } as const;
+
+/** Whether threads spin under a session configuration. */
+export const isSpinning = (sessionConfig: Readonly<Record<string, string>>): boolean =>
+  sessionConfig["session.intra_op.allow_spinning"] === "1";
+
+/** Names a candidate: variant, provider, threads, and whether they spin. */
+export const candidateKey = (variant: string, provider: string, threads: number, spinning = false): string =>
+  `${variant} ${provider} ${threads}${spinning ? " spinning" : ""}`;
 
 export interface EvidenceContext {
   readonly capabilities: DeviceCapabilities;
@@ -59,12 +66,15 @@ function counts(measurement: TuningMeasurement, { capabilities, card, now }: Evi
     activePowerModeId !== undefined &&
     measurement.powerModeId !== undefined &&
     measurement.powerModeId !== activePowerModeId;
+  const variant = card.variants.find(({ name, kind }) => {
+    return name === measurement.variant.name && kind === measurement.variant.kind;
+  });
+  if (variant === undefined) return false;
   return (
     measurement.deviceType === capabilities.deviceType &&
     measurement.emulated === capabilities.emulated &&
     measurement.model === card.model &&
-    (measurement.version === card.version || measurement.macs === card.macs) &&
-    card.variants.some(({ name, kind }) => name === measurement.variant.name && kind === measurement.variant.kind) &&
+    (measurement.version === card.version || measurement.macs === macsOf(variant, card)) &&
     measurement.providerVerified &&
     !measurement.throttled &&
     !otherMode &&
@@ -128,7 +138,10 @@ export function gatherEvidence(
   );
   const latest = new Map<string, Map<string, TuningMeasurement>>();
   for (const measurement of sorted.filter((entry) => counts(entry, context))) {
-    const key = candidateKey(measurement.variant.name, measurement.executionProvider, measurement.intraOpThreads);
+    const { variant, executionProvider, intraOpThreads, sessionConfig } = measurement;
+    // One thread waits for nobody.
+    const spinning = intraOpThreads > 1 && isSpinning(sessionConfig);
+    const key = candidateKey(variant.name, executionProvider, intraOpThreads, spinning);
     const devices = latest.get(key) ?? new Map<string, TuningMeasurement>();
     latest.set(key, devices.set(measurement.deviceId, measurement));
   }

@@ -1,11 +1,11 @@
 import type { TailoringPolicy } from "../../protocol/index.js";
 import type { DeviceCapabilities } from "../hardware/index.js";
 import type { Evidence } from "./evidence.js";
-import { baselineAccuracy, type ModelCard } from "./model-card.js";
+import { baselineAccuracy, type ModelCard, macsOf } from "./model-card.js";
 import type { PowerVerdict } from "./power-limit.js";
 import { optionKey } from "./predict-cost.js";
 import { isFallback, type PricedOption } from "./rank-options.js";
-import { counted, kindName, megabytes, milliseconds, number, percent, points, providerName } from "./wording.js";
+import { counted, megabytes, milliseconds, number, percent, points, providerName, variantName } from "./wording.js";
 
 export interface Explained {
   readonly reasons: string[];
@@ -20,7 +20,7 @@ function costSentence({ option, predicted }: PricedOption, evidence: Evidence | 
     const age = evidence.newestAgeDays < 1 ? "today" : `${counted(Math.floor(evidence.newestAgeDays), "day")} ago`;
     return `${counted(evidence.devices, "device")} of this type measured ${milliseconds(evidence.p50Ms)} in the middle and ${milliseconds(evidence.p95Ms)} at the 95th percentile, last ${age}.`;
   }
-  const macs = `${number(card.macs / 1e6)} million multiply-accumulates`;
+  const macs = `${number(macsOf(option.variant, card) / 1e6)} million multiply-accumulates`;
   const where = `${providerName(option.provider.facts.name)} with ${counted(option.threads, "thread")}`;
   return predicted.basis === "calibrated"
     ? `Expected ${range(predicted.latencyMs)}: the estimate for ${where}, corrected by what this type measured with other settings.`
@@ -28,10 +28,10 @@ function costSentence({ option, predicted }: PricedOption, evidence: Evidence | 
 }
 
 function accuracySentence({ option }: PricedOption, card: ModelCard): string | undefined {
-  const { accuracy, kind } = option.variant;
+  const { accuracy } = option.variant;
   if (accuracy === undefined) return undefined;
   const baseline = baselineAccuracy(card);
-  if (kind === "fp32" || baseline === undefined) return `Accuracy ${percent(accuracy)}.`;
+  if (option.baseline || baseline === undefined) return `Accuracy ${percent(accuracy)}.`;
   const loss = baseline - accuracy;
   const compared =
     Math.abs(loss) < 1e-9 ? "as fp32" : loss > 0 ? `${points(loss)} below fp32` : `${points(-loss)} above fp32`;
@@ -46,6 +46,16 @@ function threadSentence({ option }: PricedOption, capabilities: DeviceCapabiliti
     return `It uses ${fastCores === 1 ? "the one core" : `all ${cores} of the fast kind`}.`;
   return `It uses ${counted(option.threads, "thread")} of the ${cores} of the fast kind and leaves the rest to other work.`;
 }
+
+function prunedSentence({ option }: PricedOption, card: ModelCard): string | undefined {
+  const macs = macsOf(option.variant, card);
+  if (macs >= card.macs) return undefined;
+  return `Channels were removed from it: it computes ${percent(1 - macs / card.macs)} less than the whole network.`;
+}
+
+/** Measured: docs/tailoring.md, "Spinning". */
+const SPINNING_SENTENCE =
+  "Its threads spin while they wait for work, which is faster where cores are idle and slower where other work needs them.";
 
 /** Why a candidate stands where it stands, and what may go wrong, in plain sentences. */
 export function explain(
@@ -62,10 +72,12 @@ export function explain(
   const { option, predicted } = priced;
   const measured = evidence.get(optionKey(option));
   const reasons = [
-    `${kindName(option.variant.kind)} on ${providerName(option.provider.facts.name)}: ${option.precision.reason}.`,
+    `${variantName(option.variant)} on ${providerName(option.provider.facts.name)}: ${option.precision.reason}.`,
     costSentence(priced, measured, card),
     accuracySentence(priced, card),
+    prunedSentence(priced, card),
     threadSentence(priced, capabilities),
+    option.spinning ? SPINNING_SENTENCE : undefined,
     power.kind === "holds" || power.kind === "switch" ? power.reason : undefined,
     isFallback(priced) ? "It is the safe fallback: it runs everywhere and loses nothing." : undefined,
   ];

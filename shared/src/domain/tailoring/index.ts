@@ -1,8 +1,17 @@
-export { HALF_LIFE_DAYS, MAXIMUM_AGE_DAYS, MINIMUM_RUNS, TRUSTED_WEIGHT } from "./evidence.js";
+export {
+  candidateKey,
+  HALF_LIFE_DAYS,
+  isSpinning,
+  MAXIMUM_AGE_DAYS,
+  MINIMUM_RUNS,
+  TRUSTED_WEIGHT,
+} from "./evidence.js";
 export {
   baselineAccuracy,
+  baselineOf,
   type ModelCard,
   type ModelVariantCard,
+  macsOf,
   modelCardSchema,
   modelVariantCardSchema,
 } from "./model-card.js";

@@ -40,7 +40,24 @@ export const modelCardSchema = z
   );
 export type ModelCard = z.infer<typeof modelCardSchema>;
 
-/** Accuracy of the fp32 variant, which the others are compared with; undefined when there is none or it was not measured. */
+/**
+ * The network as it was trained, which the others are compared with and fall back to: the variant named "fp32", else the first of that kind.
+ * A pruned network in fp32 is another network, and never the baseline while the whole one is there.
+ */
+export function baselineOf(card: ModelCard): ModelVariantCard | undefined {
+  return (
+    card.variants.find(({ name }) => name === "fp32") ??
+    card.variants.find(({ kind, macs }) => kind === "fp32" && (macs === undefined || macs === card.macs)) ??
+    card.variants.find(({ kind }) => kind === "fp32")
+  );
+}
+
+/** Accuracy of the baseline; undefined when there is none or it was not measured. */
 export function baselineAccuracy(card: ModelCard): number | undefined {
-  return card.variants.find((variant) => variant.kind === "fp32")?.accuracy;
+  return baselineOf(card)?.accuracy;
+}
+
+/** Multiply-accumulates of one inference of a variant: its own where it was pruned. */
+export function macsOf(variant: ModelVariantCard, card: ModelCard): number {
+  return variant.macs ?? card.macs;
 }

@@ -12,9 +12,9 @@ import {
   type DeviceProfiles,
   deviceCapabilities,
 } from "../hardware/index.js";
-import { type Evidence, gatherEvidence } from "./evidence.js";
+import { type Evidence, gatherEvidence, SPINNING } from "./evidence.js";
 import { explain } from "./explain.js";
-import type { ModelCard } from "./model-card.js";
+import { baselineOf, type ModelCard } from "./model-card.js";
 import { judgePower, type PowerVerdict } from "./power-limit.js";
 import { calibrate, type Option, optionKey, predictCost } from "./predict-cost.js";
 import { orderOptions, type PricedOption, pickCandidates } from "./rank-options.js";
@@ -50,6 +50,7 @@ interface Context {
 /** Every way to run the model that nothing is said against before its cost is known, and what was ruled out on the way. */
 function listOptions({ input, capabilities, evidence }: Context): { options: Option[]; ruledOut: RuledOut[] } {
   const { card, policy } = input;
+  const baseline = baselineOf(card);
   const options: Option[] = [];
   const ruledOut: RuledOut[] = [];
   for (const provider of capabilities.providers) {
@@ -62,11 +63,19 @@ function listOptions({ input, capabilities, evidence }: Context): { options: Opt
         continue;
       }
       const choices = threadChoices(provider, variant.name, capabilities, evidence, policy.maximumThreads);
-      options.push(...choices.map((threads) => ({ variant, provider, precision, threads })));
+      for (const threads of choices) {
+        const option = { variant, provider, precision, threads, baseline: variant.name === baseline?.name };
+        options.push({ ...option, spinning: false });
+        if (maySpin(option, policy)) options.push({ ...option, spinning: true });
+      }
     }
   }
   return { options, ruledOut };
 }
+
+/** Spinning needs a second thread to wait for, and costs power. */
+const maySpin = ({ provider, threads }: Pick<Option, "provider" | "threads">, policy: TailoringPolicy): boolean =>
+  threads > 1 && provider.facts.throughput.scale === "thread" && policy.maximumPowerMilliwatts === undefined;
 
 const named = (variant: Option["variant"], executionProvider: RuledOut["executionProvider"]) => ({
   variant: { name: variant.name, kind: variant.kind },
@@ -88,8 +97,10 @@ function priceOptions(context: Context, options: readonly Option[]) {
   for (const option of options) {
     const predicted = predictCost(option, input.card, capabilities, evidence, calibration);
     const refusal = refuseCost(predicted, option.provider, input.policy, power);
-    if (refusal !== undefined) ruledOut.push({ ...withThreads(option), ...refusal });
-    else (option.provider.installed ? priced : locked).push({ option, predicted });
+    if (refusal !== undefined) {
+      // Unmeasured, an option that spins is refused for what its twin is refused for: that is said once.
+      if (!option.spinning || predicted.basis === "measured") ruledOut.push({ ...withThreads(option), ...refusal });
+    } else (option.provider.installed ? priced : locked).push({ option, predicted });
   }
   const missing = new Map(locked.map(({ option }) => [`${option.variant.name} ${option.provider.facts.name}`, option]));
   for (const { variant, provider } of missing.values()) {
@@ -112,7 +123,11 @@ function toCandidate(priced: PricedOption, rank: number, context: Context): Tail
     executionProvider: option.provider.facts.name,
     adapter: option.provider.facts.adapter,
     intraOpThreads: option.threads,
-    sessionConfig: { ...option.precision.sessionConfig, ...(frugal ? FRUGAL : {}) },
+    sessionConfig: {
+      ...option.precision.sessionConfig,
+      ...(frugal ? FRUGAL : {}),
+      ...(option.spinning ? SPINNING : {}),
+    },
     providerOptions: { ...option.provider.facts.options },
     ...(power.kind === "switch" && !measuredPower ? { powerMode: { id: power.mode.id, name: power.mode.name } } : {}),
     ...(option.variant.accuracy === undefined ? {} : { accuracy: option.variant.accuracy }),
@@ -125,7 +140,9 @@ function toCandidate(priced: PricedOption, rank: number, context: Context): Tail
 function outranked(ordered: readonly PricedOption[], picked: readonly PricedOption[]): RuledOut[] {
   const chosen = new Set(picked.map(({ option }) => optionKey(option)));
   return ordered
-    .filter(({ option }) => !chosen.has(optionKey(option)))
+    .filter(
+      ({ option, predicted }) => !chosen.has(optionKey(option)) && (!option.spinning || predicted.basis === "measured"),
+    )
     .map(({ option }) => ({
       ...withThreads(option),
       code: "outranked" as const,

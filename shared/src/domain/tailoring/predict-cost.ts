@@ -1,7 +1,7 @@
 import type { PredictedCost } from "../../protocol/index.js";
 import type { DeviceCapabilities, PrecisionFacts, ProviderCapability } from "../hardware/index.js";
 import { candidateKey, type Evidence, TRUSTED_WEIGHT } from "./evidence.js";
-import type { ModelCard, ModelVariantCard } from "./model-card.js";
+import { type ModelCard, type ModelVariantCard, macsOf } from "./model-card.js";
 
 /** Loss of every further thread, as a share of a core, and its cost of waking up, ms. */
 const THREAD_LOSS = 0.12;
@@ -18,10 +18,14 @@ export interface Option {
   readonly provider: ProviderCapability;
   readonly precision: PrecisionFacts;
   readonly threads: number;
+  /** Whether its threads spin while they wait for work. */
+  readonly spinning: boolean;
+  /** Whether its variant is the network as it was trained: what a plan falls back to. */
+  readonly baseline: boolean;
 }
 
 export const optionKey = (option: Option): string =>
-  candidateKey(option.variant.name, option.provider.facts.name, option.threads);
+  candidateKey(option.variant.name, option.provider.facts.name, option.threads, option.spinning);
 
 /** Speedup against fp32 that the profile expects for this network: depthwise convolutions win less from int8. */
 function speedup({ precision }: Option, card: ModelCard): { low: number; typical: number; high: number } {
@@ -55,7 +59,7 @@ function estimate(option: Option, card: ModelCard, capabilities: DeviceCapabilit
   const together = (factor: number) => Math.exp(Math.hypot(Math.log(throughput.uncertainty), Math.log(factor)));
   return {
     fixedMs: throughput.overheadMs + (perThread ? THREAD_WAKE_MS * (option.threads - 1) : 0),
-    computeMs: (card.macs / perSecond) * 1000,
+    computeMs: (macsOf(option.variant, card) / perSecond) * 1000,
     faster: together(gain.high / gain.typical),
     slower: together(gain.typical / gain.low),
   };
@@ -76,7 +80,8 @@ export function calibrate(
   const sums = new Map<string, { weight: number; logarithm: number }>();
   for (const option of options) {
     const measured = evidence.get(optionKey(option));
-    if (measured === undefined) continue;
+    // The estimate is of threads that do not spin.
+    if (measured === undefined || option.spinning) continue;
     const { fixedMs, computeMs } = estimate(option, card, capabilities);
     const error = Math.log(measured.p50Ms / (fixedMs + computeMs));
     const provider = option.provider.facts.name;

@@ -10,6 +10,8 @@ export interface PricedOption {
 
 /** Numbers of threads of one variant on one provider that a plan may spend places on. */
 const THREADS_PER_VARIANT = 2;
+/** Candidates that are tried with spinning threads, too, before anybody measured it: the best ones that have several threads. */
+const SPINNING_TRIED = 2;
 /** What only a measurement can judge has to promise this much more than what is known to be good, to go before it. */
 const UNPROVEN = 1.15;
 /** What the profile expects to lose comes after everything else. */
@@ -33,9 +35,9 @@ function settle(a: PricedOption, b: PricedOption): number {
   );
 }
 
-/** True for the fp32 variant on the CPU: what runs everywhere. */
+/** True for the whole network in fp32 on the CPU: what runs everywhere. A pruned one is no fallback: it is less accurate. */
 export const isFallback = ({ option }: PricedOption): boolean =>
-  option.variant.kind === "fp32" && option.provider.facts.name === "cpu";
+  option.baseline && option.provider.facts.name === "cpu";
 
 /**
  * The whole order. Past measurements beat rules: once two or more options were measured on this type, those come first, in the
@@ -57,8 +59,9 @@ export function orderOptions(options: readonly PricedOption[]): PricedOption[] {
 }
 
 /**
- * Picks the candidates from the order: at most six, at most two numbers of threads a variant unless they were measured, options
- * that the profile avoids only when there is nothing else or a measurement speaks for them, and always the fallback.
+ * Picks the candidates from the order: at most six, at most two numbers of threads a variant unless they were measured, the best
+ * number of threads of the two best variants with spinning, too, options that the profile avoids only when there is nothing else or a
+ * measurement speaks for them, and always the fallback.
  */
 export function pickCandidates(ordered: readonly PricedOption[]): PricedOption[] {
   const known = ordered.filter(
@@ -66,16 +69,32 @@ export function pickCandidates(ordered: readonly PricedOption[]): PricedOption[]
   );
   const pool = known.length > 0 ? known : ordered;
   const used = new Map<string, number>();
+  let spinning = 0;
   const picked: PricedOption[] = [];
   for (const entry of pool) {
     const name = `${entry.option.variant.name} ${entry.option.provider.facts.name}`;
     const count = used.get(name) ?? 0;
     if (picked.length === MAXIMUM_CANDIDATES) break;
-    if (entry.predicted.basis !== "measured" && count >= THREADS_PER_VARIANT) continue;
+    const measured = entry.predicted.basis === "measured";
+    if (entry.option.spinning && !measured) {
+      if (spinning === SPINNING_TRIED || !isTwinOf(entry, picked)) continue;
+      spinning += 1;
+      picked.push(entry);
+      continue;
+    }
+    if (!measured && count >= THREADS_PER_VARIANT) continue;
     used.set(name, count + 1);
     picked.push(entry);
   }
   const fallback = pool.find(isFallback);
   if (fallback === undefined || picked.some(isFallback)) return picked;
   return [...picked.slice(0, MAXIMUM_CANDIDATES - 1), fallback];
+}
+
+/** Whether a spinning option is the same otherwise as the first of its variant that was picked. */
+function isTwinOf({ option }: PricedOption, picked: readonly PricedOption[]): boolean {
+  const first = picked.find((other) => {
+    return other.option.variant.name === option.variant.name && other.option.provider === option.provider;
+  });
+  return first !== undefined && !first.option.spinning && first.option.threads === option.threads;
 }

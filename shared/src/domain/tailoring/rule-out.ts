@@ -6,7 +6,7 @@ import type {
   VariantKind,
 } from "../../protocol/index.js";
 import type { DeviceCapabilities, PrecisionFacts, ProviderCapability } from "../hardware/index.js";
-import { baselineAccuracy, type ModelCard, type ModelVariantCard } from "./model-card.js";
+import { baselineAccuracy, baselineOf, type ModelCard, type ModelVariantCard } from "./model-card.js";
 import type { PowerVerdict } from "./power-limit.js";
 import { kindName, megabytes, milliseconds, percent, points, providerName, watts } from "./wording.js";
 
@@ -75,7 +75,7 @@ function refuseAccuracy(variant: ModelVariantCard, card: ModelCard, policy: Tail
       reason: `Its accuracy of ${percent(accuracy)} is below the ${percent(minimumAccuracy)} that the policy demands.`,
     };
   }
-  if (maximumAccuracyLoss === undefined || variant.kind === "fp32") return undefined;
+  if (maximumAccuracyLoss === undefined || variant.name === baselineOf(card)?.name) return undefined;
   const baseline = baselineAccuracy(card);
   if (baseline === undefined) {
     return {

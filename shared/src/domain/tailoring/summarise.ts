@@ -1,7 +1,7 @@
 import type { RuledOut, RuleOutCode, TailoringCandidate, TailoringPlan } from "../../protocol/index.js";
 import type { DeviceCapabilities } from "../hardware/index.js";
 import type { PricedOption } from "./rank-options.js";
-import { counted, kindName, milliseconds, providerName } from "./wording.js";
+import { counted, kindName, milliseconds, providerName, variantName } from "./wording.js";
 
 /** Codes that stand for a limit of the policy or of the device, in the order in which a person would loosen them, with what to do. */
 const REMEDIES: readonly (readonly [RuleOutCode, string])[] = [
@@ -48,7 +48,7 @@ export function summarise(
       ? `${counted(predicted.devices, "device")} of this type measured ${milliseconds(predicted.latencyMs.typical)}`
       : `${milliseconds(predicted.latencyMs.typical)} expected, to be measured`;
   const rest = candidates.length === 1 ? "" : ` ${counted(candidates.length - 1, "other candidate")} to compare with.`;
-  return `${generic}${emulated}First choice: ${kindName(first.variant.kind)} on ${providerName(first.executionProvider)}${threads}; ${known}.${rest}`;
+  return `${generic}${emulated}First choice: ${variantName(first.variant)} on ${providerName(first.executionProvider)}${threads}; ${known}.${rest}`;
 }
 
 /** What each execution provider that is not installed would bring, best first; only where it promises to be faster. */

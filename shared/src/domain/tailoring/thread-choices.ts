@@ -17,7 +17,7 @@ export function threadChoices(
   const prefix = `${variantName} ${provider.facts.name} `;
   const measured = [...evidence.keys()]
     .filter((key) => key.startsWith(prefix))
-    .map((key) => Number(key.slice(prefix.length)));
+    .map((key) => Number.parseInt(key.slice(prefix.length), 10));
   const choices = [1, 2, 4, 8, Math.max(1, Math.floor(most / 2)), most, ...measured].filter(
     (threads) => threads <= most,
   );

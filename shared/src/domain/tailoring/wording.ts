@@ -19,6 +19,9 @@ const PROVIDERS: Readonly<Record<ExecutionProviderName, string>> = {
 };
 
 export const kindName = (kind: VariantKind): string => KINDS[kind];
+/** A variant by its kind, and by its name where a version may have several of the kind. */
+export const variantName = ({ name, kind }: { readonly name: string; readonly kind: VariantKind }): string =>
+  name === kind ? kindName(kind) : `${kindName(kind)}, variant ${name},`;
 export const providerName = (provider: ExecutionProviderName): string => PROVIDERS[provider];
 /** "1 thread", "4 threads". */
 export const counted = (count: number, word: string): string => `${count} ${word}${count === 1 ? "" : "s"}`;

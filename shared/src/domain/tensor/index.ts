@@ -16,7 +16,16 @@ export {
   writeGoldenVectors,
 } from "./golden-vectors.js";
 export { createImageTensorWriter, type ImageTensorWriter } from "./image-tensor.js";
-export { readSafetensors, SAFETENSORS_LIMITS, type Safetensors, writeSafetensors } from "./safetensors.js";
+export {
+  readSafetensors,
+  readSafetensorsLayout,
+  SAFETENSORS_LIMITS,
+  type Safetensors,
+  type SafetensorsEntry,
+  type SafetensorsLayout,
+  safetensorsDataStart,
+  writeSafetensors,
+} from "./safetensors.js";
 export {
   ELEMENT_BYTES,
   type ElementsOf,

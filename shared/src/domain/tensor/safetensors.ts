@@ -50,13 +50,38 @@ function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
-function parseHeader(bytes: Uint8Array): { header: Record<string, unknown>; dataStart: number } {
-  if (bytes.byteLength < 8) throw refuse("it is shorter than 8 bytes");
-  const length = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
+/** Where a tensor lies in a safetensors file. */
+export interface SafetensorsEntry {
+  readonly name: string;
+  readonly dataType: TensorType;
+  readonly shape: readonly number[];
+  /** First byte of its data and the one behind its last, from the start of the file. */
+  readonly begin: number;
+  readonly end: number;
+}
+
+/** What a safetensors file holds, without its data. */
+export interface SafetensorsLayout {
+  /** In the order of their bytes. */
+  readonly entries: readonly SafetensorsEntry[];
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/**
+ * Where the data of a safetensors file begin, from its first 8 bytes: what must be read to know its layout.
+ * @throws SartorError SRT_TENSOR_INVALID for a file that is too short or announces a header beyond the limit.
+ */
+export function safetensorsDataStart(start: Uint8Array): number {
+  if (start.byteLength < 8) throw refuse("it is shorter than 8 bytes");
+  const length = new DataView(start.buffer, start.byteOffset, 8).getBigUint64(0, true);
   if (length > BigInt(SAFETENSORS_LIMITS.headerBytes)) {
     throw refuse(`its header is larger than ${SAFETENSORS_LIMITS.headerBytes} bytes`);
   }
-  const dataStart = 8 + Number(length);
+  return 8 + Number(length);
+}
+
+function parseHeader(bytes: Uint8Array): { header: Record<string, unknown>; dataStart: number } {
+  const dataStart = safetensorsDataStart(bytes);
   if (dataStart > bytes.byteLength) throw refuse("its header reaches past the end");
   if (bytes[8] !== 0x7b) throw refuse("its header does not start with {");
   let header: unknown;
@@ -77,7 +102,7 @@ function parseMetadata(value: unknown): Record<string, string> {
   return value as Record<string, string>;
 }
 
-function parseTensor(name: string, entry: unknown, data: Uint8Array): { tensor: Tensor; begin: number; end: number } {
+function parseEntry(name: string, entry: unknown, dataBytes: number, dataStart: number): SafetensorsEntry {
   if (name.length > SAFETENSORS_LIMITS.nameCharacters) throw refuse("the name of a tensor is too long");
   const shown = JSON.stringify(name);
   if (!isRecord(entry)) throw refuse(`the entry of tensor ${shown} is not an object`);
@@ -92,34 +117,46 @@ function parseTensor(name: string, entry: unknown, data: Uint8Array): { tensor: 
     throw refuse(`the offsets of tensor ${shown} are not two positions`);
   }
   const [begin, end] = offsets as [number, number];
-  if (begin > end || end > data.byteLength) throw refuse(`the offsets of tensor ${shown} lie outside the file`);
+  if (begin > end || end > dataBytes) throw refuse(`the offsets of tensor ${shown} lie outside the file`);
   if (elementCount(shape) * ELEMENT_BYTES[dataType] !== end - begin) {
     throw refuse(`the shape and type of tensor ${shown} do not make ${end - begin} bytes`);
   }
-  return { tensor: { name, dataType, shape, data: data.subarray(begin, end) }, begin, end };
+  return { name, dataType, shape, begin: dataStart + begin, end: dataStart + end };
 }
 
 /**
- * Reads a safetensors file. The tensors come in the order of their bytes.
+ * Reads where the tensors of a safetensors file lie, for a file that is too large to be read at once.
+ * @param start the file's beginning: at least as many bytes as {@link safetensorsDataStart} says
+ * @param fileBytes length of the whole file
  * @throws SartorError SRT_TENSOR_INVALID for anything malformed, oversized, overlapping, with holes or of an unsupported type (BF16, F8).
  */
-export function readSafetensors(bytes: Uint8Array): Safetensors {
-  const { header, dataStart } = parseHeader(bytes);
+export function readSafetensorsLayout(start: Uint8Array, fileBytes: number): SafetensorsLayout {
+  const { header, dataStart } = parseHeader(start);
   const metadata = parseMetadata(Object.hasOwn(header, METADATA) ? header[METADATA] : undefined);
   const entries = Object.entries(header).filter(([name]) => name !== METADATA);
   if (entries.length > SAFETENSORS_LIMITS.tensors) {
     throw refuse(`it holds more than ${SAFETENSORS_LIMITS.tensors} tensors`);
   }
-  const data = bytes.subarray(dataStart);
-  const placed = entries.map(([name, entry]) => parseTensor(name, entry, data));
+  const placed = entries.map(([name, entry]) => parseEntry(name, entry, fileBytes - dataStart, dataStart));
   placed.sort((a, b) => a.begin - b.begin || a.end - b.end);
-  let position = 0;
+  let position = dataStart;
   for (const { begin, end } of placed) {
     if (begin !== position) throw refuse("its tensors overlap or leave a hole");
     position = end;
   }
-  if (position !== data.byteLength) throw refuse("bytes follow the last tensor");
-  return { tensors: placed.map(({ tensor }) => tensor), metadata };
+  if (position !== fileBytes) throw refuse("bytes follow the last tensor");
+  return { entries: placed, metadata };
+}
+
+/**
+ * Reads a safetensors file. The tensors come in the order of their bytes. Throws as {@link readSafetensorsLayout}.
+ */
+export function readSafetensors(bytes: Uint8Array): Safetensors {
+  const { entries, metadata } = readSafetensorsLayout(bytes, bytes.byteLength);
+  const tensors = entries.map(({ name, dataType, shape, begin, end }) => {
+    return { name, dataType, shape, data: bytes.subarray(begin, end) };
+  });
+  return { tensors, metadata };
 }
 
 /**

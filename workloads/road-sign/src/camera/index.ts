@@ -1,3 +1,4 @@
+export { cameraFormat, deviceView, MODEL_SIDE } from "./device-view.js";
 export { type Drawings, loadDrawings } from "./drawings.js";
 export { encodeSign, type PictureFormat } from "./encode.js";
 export { FRAME_SIDES, renderFrame, resizeForModel } from "./frames.js";

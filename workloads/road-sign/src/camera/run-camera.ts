@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ROAD_SIGN_LABELS } from "../labels.js";
 import { type Answer, classifyPicture } from "./classify-client.js";
+import { cameraFormat } from "./device-view.js";
 import type { Drawings } from "./drawings.js";
 import { encodeSign } from "./encode.js";
 import { renderFrame } from "./frames.js";
@@ -87,10 +88,9 @@ async function sendFrame(
 ): Promise<{ answer: Answer; correct: boolean }> {
   const { seed, shift, signal, url } = options;
   const sign = renderFrame(drawings, { seed, number, ...(shift === undefined ? {} : { shift }) });
-  // Most cameras send JPEG; every fourth frame is a PNG, so that both ways in are in use.
-  const png = number % 4 === 3;
-  const picture = await encodeSign(sign, png ? { kind: "png" } : { kind: "jpeg", quality: 88 });
-  const answer = await classifyPicture(url, picture, png ? "image/png" : "image/jpeg", signal);
+  const format = cameraFormat(number);
+  const picture = await encodeSign(sign, format);
+  const answer = await classifyPicture(url, picture, `image/${format.kind}`, signal);
   const correct =
     answer.kind === "classified" &&
     answer.index === sign.classId &&

@@ -1,11 +1,11 @@
-import { type ChildProcess, fork } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { SartorError } from "@sartor/shared/errors";
+import { runWorker, type WorkerProblem } from "../../worker/index.js";
 import { EditableGraph } from "../editable-graph.js";
 import type { OptimisationLevel, OptimiseReply, OptimiseRequest } from "./messages.js";
+import { optimiseFile } from "./optimise-file.js";
 
 /** How a model is optimised. */
 export interface OptimiseOptions {
@@ -14,10 +14,12 @@ export interface OptimiseOptions {
   /** Longest time for all, ms. */
   readonly timeMs?: number;
   readonly signal?: AbortSignal;
+  /** Optimises in this process: for a caller that is a worker itself, whose time and memory are bounded. */
+  readonly inProcess?: boolean;
 }
 
 const DEFAULT_TIME_MS = 120_000;
-const WORKER = fileURLToPath(new URL("./optimise-worker.js", import.meta.url));
+const PROGRAM = new URL("./optimise-worker.js", import.meta.url);
 
 /**
  * What ONNX Runtime makes of a model at an optimisation level, as a model. A process of its own loads it, with a bound on its time, so that
@@ -36,7 +38,8 @@ export async function optimiseModel(model: Uint8Array, options: OptimiseOptions)
       sessionConfig: options.sessionConfig ?? {},
     };
     await writeFile(request.inputPath, model);
-    await runWorker(request, options);
+    if (options.inProcess === true) await optimiseFile(request);
+    else await runProgram(request, options);
     return await readFile(request.outputPath);
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -53,39 +56,26 @@ export async function foldModel(model: Uint8Array, options: Omit<OptimiseOptions
   return EditableGraph.decode(await optimiseModel(normal, { ...options, level: "basic" })).encode();
 }
 
-async function runWorker(request: OptimiseRequest, options: OptimiseOptions): Promise<void> {
-  // It may have been aborted while the files were written, when nobody listened yet.
-  options.signal?.throwIfAborted();
-  const child = fork(WORKER, [], {
-    env: {},
-    execArgv: [],
-    serialization: "advanced",
-    stdio: ["ignore", "ignore", "ignore", "ipc"],
+async function runProgram(request: OptimiseRequest, options: OptimiseOptions): Promise<void> {
+  const reply = await runWorker<OptimiseReply, OptimiseReply>({
+    program: PROGRAM,
+    request,
+    limits: { timeMs: options.timeMs ?? DEFAULT_TIME_MS },
+    // It may have been aborted while the files were written, when nobody listened yet: this notices.
+    signal: options.signal,
+    receive: (answer) => answer,
+    failure: (problem) => new SartorError("SRT_MODEL_UNSUPPORTED", `The model ${sentenceOf(problem)}.`),
   });
-  try {
-    const reply = await answerOf(child, request, options);
-    if (!reply.ok) throw SartorError.fromBody(reply.error);
-  } finally {
-    child.kill("SIGKILL");
-  }
+  if (!reply.ok) throw SartorError.fromBody(reply.error);
 }
 
-function answerOf(child: ChildProcess, request: OptimiseRequest, options: OptimiseOptions): Promise<OptimiseReply> {
-  const { promise, resolve, reject } = Promise.withResolvers<OptimiseReply>();
-  const timeMs = options.timeMs ?? DEFAULT_TIME_MS;
-  const refuse = (problem: string) => reject(new SartorError("SRT_MODEL_UNSUPPORTED", `The model ${problem}.`));
-  const onAbort = () => reject(options.signal?.reason);
-  const timer = setTimeout(() => refuse(`was not optimised within ${timeMs / 1000} s`), timeMs);
-  child.once("message", (reply) => resolve(reply as OptimiseReply));
-  child.once("error", reject);
-  child.once("exit", (code, killed) => refuse(`crashed ONNX Runtime (${killed ?? `exit code ${code}`})`));
-  options.signal?.addEventListener("abort", onAbort, { once: true });
-  child.send(request, (error) => {
-    // The child's end, which follows, says more than a closed channel.
-    if (error !== null && child.exitCode === null && child.signalCode === null) reject(error);
-  });
-  return promise.finally(() => {
-    clearTimeout(timer);
-    options.signal?.removeEventListener("abort", onAbort);
-  });
+function sentenceOf(problem: WorkerProblem): string {
+  switch (problem.kind) {
+    case "timed_out":
+      return `was not optimised within ${problem.timeMs / 1000} s`;
+    case "memory":
+      return `needs more than ${problem.memoryBytes} bytes of memory`;
+    case "crashed":
+      return `crashed ONNX Runtime (${problem.ending})`;
+  }
 }

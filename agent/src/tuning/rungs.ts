@@ -1,0 +1,77 @@
+import type { Interval } from "./bootstrap.js";
+
+/**
+ * Timed runs of a candidate after each rung. 64 are the least that support a 90th percentile and 662 the least that support a 99th
+ * (MLPerf Inference, early stopping); 200 make a measurement count in full for plans.
+ */
+export const RUNGS = [64, 200, 662] as const;
+/** Below this many timed runs nothing is decided. */
+export const LEAST_RUNS = RUNGS[0];
+/** One in so many candidates goes on to the next rung. */
+const ETA = 3;
+/** A candidate that takes this much longer than the best, or less, is as good as the best. */
+export const INDIFFERENCE = 0.05;
+
+/** Timed runs of one block. Few, so that both blocks of a round see the same device, and a rung has enough rounds to resample. */
+const BLOCK_RUNS = 8;
+const SLOW_BLOCK_RUNS = 4;
+/** A block that would take longer than this, ms, is cut. */
+const LONGEST_BLOCK_MS = 4_000;
+/** Untimed runs before each block: caches and clock belong to whoever ran before. */
+export const WARM_UPS = 2;
+
+/** How many runs the next block times, by what one run took so far (ms; undefined before the first). */
+export function planBlock(runMs: number | undefined): number {
+  return runMs !== undefined && runMs * BLOCK_RUNS > LONGEST_BLOCK_MS ? SLOW_BLOCK_RUNS : BLOCK_RUNS;
+}
+
+/** A candidate after a rung: its time by the baseline's. */
+export interface Standing {
+  readonly id: string;
+  readonly ratio: Interval;
+}
+
+/**
+ * Who is measured further after a rung: the fastest third, as successive halving with eta 3 has it, less those that are surely slower than
+ * the fastest. After the first rung, whose intervals are wide, at most as many again go on: those that may still turn out to be faster
+ * than the fastest by more than 5 %. What may at most be as fast is dropped: a choice within 5 % of the best is what is promised, and
+ * telling equals apart is what costs runs.
+ * Sources: Jamieson and Talwalkar, "Non-stochastic Best Arm Identification and Hyperparameter Optimization", AISTATS 2016; the
+ * indifference zone is Bechhofer's, Annals of Mathematical Statistics 25 (1954).
+ *
+ * @param rung 0 for the first
+ */
+export function planSurvivors(standings: readonly Standing[], rung: number): ReadonlySet<string> {
+  const ranked = [...standings].sort((a, b) => a.ratio.typical - b.ratio.typical);
+  const best = ranked[0];
+  if (best === undefined) return new Set();
+  const share = Math.ceil(ranked.length / ETA);
+  const kept = ranked.slice(0, share).filter(({ ratio }) => ratio.low <= best.ratio.high);
+  const doubtful = ranked.slice(share).filter((standing) => mayBeat(standing, best));
+  return new Set([...kept, ...doubtful.slice(0, rung === 0 ? share : 0)].map(({ id }) => id));
+}
+
+/** True when more runs would not change what is decided: the fastest is found, and whether it is worth a switch is plain. */
+export function isSettled(
+  standings: readonly Standing[],
+  rules: { readonly minimumGain: number; readonly againstIncumbent: boolean },
+  runs: number,
+): boolean {
+  const best = [...standings].sort((a, b) => a.ratio.typical - b.ratio.typical)[0];
+  if (best === undefined) return true;
+  const worthwhile = ratioFor(rules.minimumGain);
+  const worthless = standings.every(({ ratio }) => ratio.low > worthwhile && ratio.low > ratioFor(INDIFFERENCE));
+  if (rules.againstIncumbent && worthless) return true;
+  // What is going to run is measured to the second rung at least: plans count a measurement of fewer runs for less.
+  if (runs < RUNGS[1]) return false;
+  if (standings.some((standing) => standing !== best && mayBeat(standing, best))) return false;
+  return !rules.againstIncumbent || best.ratio.high < worthwhile;
+}
+
+/** Could it be faster than the best by more than what counts as equal? */
+function mayBeat(standing: Standing, best: Standing): boolean {
+  return standing.ratio.low < best.ratio.typical * ratioFor(INDIFFERENCE);
+}
+
+/** What part of another's time leaves this gain: with 0.05, a candidate that is 5 % faster. */
+export const ratioFor = (gain: number): number => 1 / (1 + gain);

@@ -1,0 +1,306 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setImmediate as turn } from "node:timers/promises";
+import { SartorError } from "@sartor/shared/errors";
+import { tuningReportSchema } from "@sartor/shared/protocol";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { openStateDatabase, SettingsStore } from "../storage/index.js";
+import type { Incumbent } from "./ports.js";
+import { ENVIRONMENT, makeCandidate, makeOrder, OTHER_TUNING_ID, QUIET, serving, TUNING_ID } from "./testing/orders.js";
+import { type Behaviour, SimulatedDevice } from "./testing/simulated-device.js";
+import { Tuner, type TuningReportBody } from "./tuner.js";
+
+const HOUR_MS = 3_600_000;
+const fp32 = makeCandidate("fp32");
+const int8 = makeCandidate("int8");
+const order = makeOrder([int8, fp32]);
+
+let folder = "";
+let database: ReturnType<typeof openStateDatabase>["database"];
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "tuner-"));
+  database = openStateDatabase(join(folder, "state.db")).database;
+});
+afterEach(() => {
+  database.close();
+  rmSync(folder, { recursive: true });
+});
+
+/** An agent around the tuner, as far as the tuner can tell. */
+class Rig {
+  readonly device: SimulatedDevice;
+  readonly reports: TuningReportBody[] = [];
+  readonly discards: string[][] = [];
+  readonly steps: string[] = [];
+  readonly tuner: Tuner;
+  readonly #end = new AbortController();
+  readonly #running: Promise<void>;
+  incumbent: Incumbent | undefined = serving(fp32);
+  environment = ENVIRONMENT;
+  mayMeasure = true;
+  fetchError: SartorError | undefined;
+  reportFails = 0;
+
+  constructor(
+    behaviours: Readonly<Record<string, Behaviour>> = { fp32: { runMs: 4 }, int8: { runMs: 2 } },
+    epochMs = 0,
+  ) {
+    this.device = new SimulatedDevice("rig", behaviours, { noise: 0.04 });
+    this.device.clock.epoch += epochMs;
+    this.tuner = new Tuner({
+      loader: this.device,
+      store: {
+        fetch: async () => {
+          if (this.fetchError !== undefined) throw this.fetchError;
+        },
+        discard: async (keep) => {
+          this.discards.push([...keep]);
+        },
+      },
+      conditions: this.device,
+      settings: new SettingsStore(database),
+      clock: this.device.clock,
+      logger: QUIET,
+      random: this.device.random,
+      incumbent: () => this.incumbent,
+      environment: () => this.environment,
+      mayMeasure: () => this.mayMeasure,
+      report: (body) => {
+        if (this.reportFails-- > 0) throw new Error("the disk is full");
+        this.reports.push(body);
+      },
+      onChange: () => this.steps.push(this.tuner.state?.step ?? "none"),
+    });
+    this.#running = this.tuner.run(this.#end.signal);
+  }
+
+  get clock() {
+    return this.device.clock;
+  }
+
+  /** Lets virtual time pass until something holds. */
+  async until(holds: () => boolean): Promise<void> {
+    for (let turns = 0; !holds(); turns++) {
+      if (turns > 200_000) throw new Error("it never came to that");
+      await turn();
+    }
+  }
+
+  async pass(milliseconds: number): Promise<void> {
+    await this.clock.sleep(milliseconds);
+  }
+
+  async stop(): Promise<void> {
+    this.#end.abort();
+    await this.#running;
+  }
+}
+
+describe("an order", () => {
+  it("is measured once, reported in the protocol's words, and not repeated after a restart", async () => {
+    const rig = new Rig();
+    rig.tuner.accept(order);
+    await rig.until(() => rig.reports.length === 1);
+    const [report] = rig.reports;
+    expect(report).toMatchObject({
+      status: "succeeded",
+      trigger: "ordered",
+      verdict: { decision: "switch", candidateId: "int8" },
+    });
+    expect(report?.incumbent).toEqual({ bundleId: fp32.bundle.bundleId, variant: "fp32", candidateId: "fp32" });
+    const whole = { schemaVersion: 1, deviceId: "device-1", sequence: 1, at: 1, ...report };
+    expect(tuningReportSchema.safeParse(JSON.parse(JSON.stringify(whole))).error).toBeUndefined();
+    await rig.until(() => rig.tuner.state?.step === "done");
+    expect([...new Set(rig.steps)]).toEqual(["waiting", "downloading", "verifying", "measuring", "done"]);
+    await rig.stop();
+
+    const restarted = new Rig();
+    restarted.tuner.accept(order);
+    await restarted.pass(3 * HOUR_MS);
+    expect(restarted.reports).toEqual([]);
+    expect(restarted.tuner.state).toEqual({ tuningId: TUNING_ID, step: "done", progress: 1 });
+    await restarted.stop();
+  });
+
+  it("that is withdrawn while it is measured is reported as canceled, and its bundles go", async () => {
+    const rig = new Rig();
+    rig.tuner.accept(order);
+    await rig.until(() => rig.device.ownMs > 1_500);
+    rig.tuner.accept(null);
+    await rig.until(() => rig.reports.length === 1);
+    expect(rig.reports[0]).toMatchObject({ status: "canceled", verdict: null, tuningId: TUNING_ID });
+    await rig.until(() => rig.discards.at(-1)?.length === 0);
+    expect(rig.device.open_.size).toBe(0);
+    expect(rig.tuner.state).toBeNull();
+    await rig.stop();
+  });
+
+  it("that is withdrawn before anything was measured leaves nothing to tell", async () => {
+    const rig = new Rig();
+    rig.mayMeasure = false;
+    rig.tuner.accept(order);
+    await rig.pass(60_000);
+    expect(rig.tuner.state?.step).toBe("waiting");
+    rig.tuner.accept(null);
+    await rig.pass(60_000);
+    expect(rig.reports).toEqual([]);
+    await rig.stop();
+  });
+
+  it("takes the place of another at once", async () => {
+    const rig = new Rig();
+    rig.tuner.accept(order);
+    await rig.until(() => rig.device.ownMs > 1_500);
+    rig.tuner.accept({ ...order, tuningId: OTHER_TUNING_ID });
+    await rig.until(() => rig.reports.length === 2);
+    expect(rig.reports.map(({ tuningId, status }) => [tuningId, status])).toEqual([
+      [TUNING_ID, "canceled"],
+      [OTHER_TUNING_ID, "succeeded"],
+    ]);
+    await rig.stop();
+  });
+
+  it("is not lost when its report cannot be stored for a while", async () => {
+    const rig = new Rig();
+    rig.reportFails = 3;
+    rig.tuner.accept(order);
+    await rig.until(() => rig.reports.length === 1);
+    expect(rig.reports[0]?.status).toBe("succeeded");
+    await rig.stop();
+  });
+});
+
+describe("while something else needs the device", () => {
+  it("measuring stops at once, gives its processes back and begins anew later", async () => {
+    const rig = new Rig();
+    rig.tuner.accept(order);
+    await rig.until(() => rig.device.ownMs > 1_500);
+    rig.mayMeasure = false;
+    rig.tuner.interrupt("a deployment begins");
+    await rig.until(() => rig.device.open_.size === 0);
+    const spent = rig.device.ownMs;
+    await rig.pass(10 * 60_000);
+    expect(rig.device.ownMs).toBe(spent);
+    expect(rig.tuner.state?.step).toBe("waiting");
+    rig.mayMeasure = true;
+    await rig.until(() => rig.reports.length === 1);
+    expect(rig.reports[0]?.status).toBe("succeeded");
+    await rig.stop();
+  });
+
+  it("measuring stops even when nobody says so", async () => {
+    const rig = new Rig();
+    rig.tuner.accept(order);
+    await rig.until(() => rig.device.ownMs > 1_500);
+    rig.mayMeasure = false;
+    await rig.until(() => rig.tuner.state?.step === "waiting");
+    expect(rig.reports).toEqual([]);
+    await rig.stop();
+  });
+
+  it("a stop of the agent leaves no report, and the order begins anew after it", async () => {
+    const rig = new Rig();
+    rig.tuner.accept(order);
+    await rig.until(() => rig.device.ownMs > 1_500);
+    await rig.stop();
+    expect(rig.reports).toEqual([]);
+    expect(rig.device.open_.size).toBe(0);
+    const restarted = new Rig();
+    restarted.tuner.accept(order);
+    await restarted.until(() => restarted.reports.length === 1);
+    await restarted.stop();
+  });
+});
+
+describe("what goes wrong", () => {
+  it("is reported with its code: a full disk", async () => {
+    const rig = new Rig();
+    rig.fetchError = new SartorError("SRT_DISK_FULL", "No space.");
+    rig.tuner.accept(order);
+    await rig.until(() => rig.reports.length === 1);
+    expect(rig.reports[0]).toMatchObject({
+      status: "failed",
+      error: { code: "SRT_DISK_FULL" },
+      results: [],
+      verdict: null,
+    });
+    await rig.stop();
+  });
+
+  it("is tried again, three times in all: what serves dies when it is measured", async () => {
+    const rig = new Rig({ fp32: { runMs: 4, diesAtRun: 20 }, int8: { runMs: 2 } });
+    rig.tuner.accept(order);
+    await rig.until(() => rig.reports.length === 1);
+    expect(rig.reports[0]).toMatchObject({ status: "failed", error: { code: "SRT_INFERENCE_FAILED" } });
+    expect(rig.device.opened).toBe(6);
+    await rig.stop();
+  });
+
+  it("names every candidate when none could be measured", async () => {
+    const openError = new SartorError("SRT_MODEL_UNSUPPORTED", "An operator is missing.");
+    const rig = new Rig({ fp32: { runMs: 4, openError }, int8: { runMs: 2, openError } });
+    rig.tuner.accept(order);
+    await rig.until(() => rig.reports.length === 1);
+    expect(rig.reports[0]).toMatchObject({ status: "failed", error: { code: "SRT_TUNING_FAILED" } });
+    expect(rig.reports[0]?.results.map(({ outcome }) => outcome)).toEqual(["refused", "refused"]);
+    await rig.stop();
+  });
+});
+
+describe("a changed environment", () => {
+  it("asks for the same order again once it has settled, an hour after the last at the earliest", async () => {
+    const rig = new Rig();
+    rig.tuner.accept(order);
+    await rig.until(() => rig.reports.length === 1);
+    const finishedAt = rig.clock.monotonic();
+    rig.environment = { ...ENVIRONMENT, onnxRuntimeVersion: "1.31.0" };
+    rig.tuner.noteEnvironment();
+    await rig.until(() => rig.reports.length === 2);
+    expect(rig.reports[1]).toMatchObject({
+      trigger: "environment_changed",
+      environment: { onnxRuntimeVersion: "1.31.0" },
+    });
+    expect(rig.clock.monotonic() - finishedAt).toBeGreaterThan(HOUR_MS);
+    await rig.stop();
+  });
+
+  it("is noticed over a restart", async () => {
+    const rig = new Rig();
+    rig.tuner.accept(order);
+    await rig.until(() => rig.reports.length === 1);
+    await rig.stop();
+    const updated = new Rig(undefined, 2 * HOUR_MS);
+    updated.environment = { ...ENVIRONMENT, agentVersion: "1.1.0" };
+    updated.tuner.accept(order);
+    await updated.until(() => updated.reports.length === 1);
+    expect(updated.reports[0]?.trigger).toBe("environment_changed");
+    await updated.stop();
+  });
+});
+
+describe("hysteresis", () => {
+  it("counts from when the chosen candidate began to serve, and ends after its time", async () => {
+    const rig = new Rig();
+    rig.tuner.accept(order);
+    await rig.until(() => rig.reports.length === 1);
+    // The rollout installs what was chosen; its bundle is kept for that.
+    await rig.until(() => rig.discards.at(-1)?.join() === int8.bundle.bundleId);
+    rig.incumbent = serving(int8);
+    rig.tuner.wake();
+    await rig.until(() => rig.discards.at(-1)?.length === 0);
+    // Meanwhile int8 became the slow one, e.g. with another runtime.
+    await rig.stop();
+    for (const [later, decision] of [
+      [HOUR_MS, "hold"],
+      [30 * HOUR_MS, "switch"],
+    ] as const) {
+      const after = new Rig({ fp32: { runMs: 2 }, int8: { runMs: 4 } }, later);
+      after.incumbent = serving(int8);
+      after.tuner.accept({ ...order, tuningId: decision === "hold" ? OTHER_TUNING_ID : "01JTAAAAAAAAAAAAAAAAAAAAA3" });
+      await after.until(() => after.reports.length === 1);
+      expect(after.reports[0]?.verdict).toMatchObject({ decision, candidateId: "fp32" });
+      await after.stop();
+    }
+  });
+});

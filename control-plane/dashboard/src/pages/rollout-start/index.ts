@@ -1,0 +1,1 @@
+export { NewRolloutPage } from "./new-rollout-page.js";

@@ -1,0 +1,1 @@
+export { DeviceTailoring } from "./device-tailoring.js";

@@ -1,0 +1,2 @@
+export { CardPage } from "./card-page.js";
+export { VersionPage } from "./version-page.js";

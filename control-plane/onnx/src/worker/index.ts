@@ -1,0 +1,2 @@
+export * from "./run-worker.js";
+export * from "./volunteer-for-out-of-memory.js";

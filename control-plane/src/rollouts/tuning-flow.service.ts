@@ -1,0 +1,193 @@
+import { setImmediate as pause } from "node:timers/promises";
+import { Injectable, Logger } from "@nestjs/common";
+import { SartorError } from "@sartor/shared/errors";
+import { rolloutTailoringSchema, type TuningView, tuningRequestSchema } from "@sartor/shared/protocol";
+import type { z } from "zod";
+import { Clock, Ids } from "../config/index.js";
+import { DevicesService } from "../devices/index.js";
+import { EventBus } from "../events/index.js";
+import { type StoredTuning, TailoringService, TuningsService, type VersionPlanner } from "../tailoring/index.js";
+import { DeploymentsRepository, type TuneDue } from "./deployments.repository.js";
+import { type RolloutOrderRecord, RolloutsRepository } from "./rollouts.repository.js";
+import { followUpOf } from "./tuning-follow-up.js";
+import { VariantChooser } from "./variant-chooser.service.js";
+
+/** Real devices of a type that measure a version by themselves; what they find decides for all that come later. */
+export const DEVICES_THAT_MEASURE = 3;
+/** Worked through at once. */
+const AT_ONCE = 200;
+
+/** A rollout whose successes may lead to tunings, and what plans them. */
+interface Thought {
+  readonly order: RolloutOrderRecord;
+  readonly planner: VersionPlanner;
+}
+
+/** A tuning request with its defaults filled in. */
+export type TuningRequestOrder = z.output<typeof tuningRequestSchema>;
+
+/**
+ * What leads from a rollout to a tuning and from a tuning to a rollout. Both read from the database what is due, so that nothing is lost or done
+ * twice when the control plane is killed in between.
+ */
+@Injectable()
+export class TuningFlow {
+  readonly #logger = new Logger(TuningFlow.name);
+
+  constructor(
+    private readonly rollouts: RolloutsRepository,
+    private readonly deployments: DeploymentsRepository,
+    private readonly chooser: VariantChooser,
+    private readonly tailoring: TailoringService,
+    private readonly tunings: TuningsService,
+    private readonly devices: DevicesService,
+    private readonly events: EventBus,
+    private readonly clock: Clock,
+    private readonly ids: Ids,
+  ) {}
+
+  /**
+   * Has a device measure what an operator asks for; what it is told to serve where no version is named, else what it serves.
+   *
+   * @throws SartorError SRT_DEVICE_UNKNOWN, SRT_MODEL_UNKNOWN, SRT_TAILORING_NO_INVENTORY, SRT_TAILORING_NO_VARIANT; SRT_INVALID_REQUEST where no
+   *   version is named and the device has none
+   */
+  async order(deviceId: string, request: TuningRequestOrder): Promise<TuningView> {
+    await this.devices.requireExists(deviceId);
+    const { model, version } = await this.versionFor(deviceId, request);
+    const reason = "an operator asked for it";
+    return this.tunings.order(deviceId, { ...request, model, version, reason, deploymentId: null });
+  }
+
+  /** Thinks of successes after which a tuning may be due, some of them; tells whether there may be more. */
+  async afterSuccesses(): Promise<boolean> {
+    const dues = await this.deployments.findTuneDue(AT_ONCE);
+    const rollouts = new Map<string, Promise<Thought | undefined>>();
+    const done: string[] = [];
+    for (const due of dues) {
+      if (!rollouts.has(due.rolloutId)) rollouts.set(due.rolloutId, this.thoughtOf(due.rolloutId));
+      await this.afterSuccess(due, await rollouts.get(due.rolloutId));
+      done.push(due.deploymentId);
+      await pause();
+    }
+    // Killed before this, the next tick finds the tunings that were ordered.
+    await this.deployments.setTuneDone(done);
+    return dues.length === AT_ONCE;
+  }
+
+  /** Begins the rollouts that verdicts lead to, some of them; tells whether there may be more. */
+  async rollOutVerdicts(): Promise<boolean> {
+    const due = await this.tunings.findFollowUps(AT_ONCE);
+    for (const tuning of due) {
+      const { tuningId, deviceId } = tuning;
+      const rolloutId = await this.rollOut(tuning);
+      if (rolloutId === undefined) await this.tunings.skipFollowUp(tuningId);
+      else this.events.emit("rollout.changed", { rolloutId });
+      this.events.emit("tuning.changed", { tuningId, deviceId });
+      await pause();
+    }
+    return due.length === AT_ONCE;
+  }
+
+  private async thoughtOf(rolloutId: string): Promise<Thought | undefined> {
+    const order = await this.rollouts.orderOf(rolloutId);
+    if (order === undefined || order.tailoring.tune === "never") return undefined;
+    const planner = await this.tailoring
+      .plannerOf(order.model, order.version, order.tailoring.policy)
+      .catch((error: unknown) => {
+        if (error instanceof SartorError) return undefined;
+        throw error;
+      });
+    return planner === undefined ? undefined : { order, planner };
+  }
+
+  private async afterSuccess({ deviceId, deploymentId }: TuneDue, thought: Thought | undefined): Promise<void> {
+    if (thought === undefined || (await this.tunings.isOrderedFor(deviceId, deploymentId))) return;
+    const { model, version, tailoring } = thought.order;
+    const { tune, variant, policy } = tailoring;
+    try {
+      if (tune === "auto" && !(await this.helps(deviceId, model, version))) return;
+      const defaults = tuningRequestSchema.parse({});
+      const reason =
+        tune === "always" ? "its rollout asks for it" : "few devices of its type have measured this version";
+      const request = { ...defaults, model, version, policy, variant, reason, deploymentId };
+      await this.tunings.order(deviceId, request, thought.planner);
+    } catch (error) {
+      // What the device or the version is like does not change by asking again.
+      if (!(error instanceof SartorError)) throw error;
+      this.#logger.log(`${deviceId} measures nothing after deployment ${deploymentId}: ${error.message}`);
+    }
+  }
+
+  /**
+   * Whether one more device of this type should measure a version. Emulated devices never do by themselves: they would measure the machine
+   * that they run on. One that is measuring this version goes on with that.
+   */
+  private async helps(deviceId: string, model: string, version: string): Promise<boolean> {
+    const inventory = await this.tailoring.inventoryOf(deviceId);
+    if (inventory.emulated) return false;
+    const [newest] = (await this.tunings.ofDevice(deviceId, 1)).items;
+    const active = newest?.status === "queued" || newest?.status === "in_progress";
+    if (active && newest?.model === model && newest.version === version) return false;
+    const deviceType = this.tailoring.deviceTypeOf(inventory);
+    return (await this.tunings.countDevices(deviceType, model, version)) < DEVICES_THAT_MEASURE;
+  }
+
+  /**
+   * Begins a rollout of a verdict to its one device.
+   *
+   * @returns undefined where there is nothing to roll out, or something newer was ordered
+   */
+  private async rollOut(tuning: StoredTuning): Promise<string | undefined> {
+    const { tuningId, deviceId, model, version } = tuning;
+    const bundles = await this.chooser.bundlesOf(model, version);
+    const followed = await this.deployments.followed(deviceId);
+    const newest = await this.rollouts.newestOf(deviceId);
+    const decided = followUpOf(tuning, { followed, newest, bundleOf: (variantId) => bundles.get(variantId) });
+    if ("skipped" in decided) {
+      this.#logger.log(`The verdict of tuning ${tuningId} of ${deviceId} is not rolled out: ${decided.skipped}.`);
+      return undefined;
+    }
+    const before = followed === undefined ? undefined : await this.rollouts.orderOf(followed.rolloutId);
+    const device = await this.devices.summary(deviceId);
+    const { variant, intraOpThreads } = decided.choice.tailoring;
+    const threads = intraOpThreads === 1 ? "1 thread" : `${intraOpThreads} threads`;
+    const rolloutId = this.ids.ulid();
+    const begun = await this.rollouts.insert({
+      rolloutId,
+      name: `tuning of ${device?.name ?? deviceId}: ${variant}, ${threads}`.slice(0, NAME_LENGTH),
+      model,
+      version,
+      deadlineMs: before?.deadlineMs ?? DEADLINE_MS,
+      probe: before?.probe ?? PROBE,
+      tailoring: rolloutTailoringSchema.parse({ policy: before?.tailoring.policy ?? {}, tune: "never" }),
+      follows: { tuningId, choice: decided.choice },
+      createdAt: this.clock.now(),
+      waves: [[deviceId]],
+    });
+    return begun ? rolloutId : undefined;
+  }
+
+  private async versionFor(
+    deviceId: string,
+    { model, version }: TuningRequestOrder,
+  ): Promise<{ model: string; version: string }> {
+    if (model !== undefined && version !== undefined) return { model, version };
+    if (model === undefined && version === undefined) {
+      const followed = await this.deployments.followed(deviceId);
+      const told = followed === undefined ? undefined : await this.rollouts.orderOf(followed.rolloutId);
+      if (told !== undefined) return { model: told.model, version: told.version };
+      const serving = (await this.devices.summary(deviceId))?.serving;
+      if (serving?.model != null && serving.version !== null) return { model: serving.model, version: serving.version };
+    }
+    throw new SartorError(
+      "SRT_INVALID_REQUEST",
+      "Name a model and a version: the device neither serves one nor is told to.",
+    );
+  }
+}
+
+/** Where the device followed no rollout before. */
+const DEADLINE_MS = 3_600_000;
+const PROBE = { deadlineMs: 120_000, soakMs: 5_000 };
+const NAME_LENGTH = 200;

@@ -1,0 +1,112 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { CandidateProcess, CandidateProcesses } from "@sartor/agent/runtime";
+import { candidateKey } from "@sartor/shared/domain/tailoring";
+import type { RuntimeSettings } from "@sartor/shared/protocol";
+import { seededRandom } from "../support/tiny-model.js";
+import { quantile } from "./table.js";
+import type { InstalledVariant } from "./tuning-bundles.js";
+
+/** Runs in one go, as the tuner has them. */
+const BLOCK_RUNS = 8;
+const WARM_UPS = 2;
+/** Pause between blocks, ms: threads of the one before that still spin go to sleep. */
+const PAUSE_MS = 5;
+
+/** One way to run the model, measured by the exhaustive search. */
+export interface JudgedPoint {
+  readonly id: string;
+  readonly variant: InstalledVariant;
+  /** Undefined where it runs. */
+  readonly refused?: string;
+  readonly runs: number;
+  readonly p50Ms: number;
+  readonly p95Ms: number;
+}
+
+interface Point {
+  readonly id: string;
+  readonly variant: InstalledVariant;
+  readonly runtime: RuntimeSettings;
+}
+
+/** Every variant with every number of threads, with and without spinning; one thread has nobody to wait for. */
+function listPoints(variants: readonly InstalledVariant[], cores: number): Point[] {
+  const settings = Array.from({ length: cores }, (_, index) => index + 1).flatMap((threads) =>
+    (threads === 1 ? [false] : [false, true]).map((spinning) => ({ threads, spinning })),
+  );
+  return variants.flatMap((variant) =>
+    settings.map(({ threads, spinning }) => ({
+      id: candidateKey(variant.name, "cpu", threads, spinning),
+      variant,
+      runtime: {
+        adapter: "onnxruntime-node" as const,
+        executionProviders: ["cpu"],
+        intraOpThreads: threads,
+        graphOptimizationLevel: "all" as const,
+        sessionConfig: {
+          ...variant.runtime.sessionConfig,
+          ...(spinning ? { "session.intra_op.allow_spinning": "1" } : {}),
+        },
+        providerOptions: {},
+      },
+    })),
+  );
+}
+
+/**
+ * The exhaustive search that the tuner is judged by. Each point runs in a process of its own; all are loaded at once and take turns in an
+ * order drawn anew for each round, so that what changes with time, and whoever ran before, hits all alike.
+ *
+ * @param runs timed runs of each point
+ */
+export async function judgeExhaustively(
+  variants: readonly InstalledVariant[],
+  loader: CandidateProcesses,
+  cores: number,
+  runs: number,
+): Promise<JudgedPoint[]> {
+  const { signal } = new AbortController();
+  const refused = new Map<Point, string>();
+  const open = new Map<Point, { readonly process: CandidateProcess; readonly times: number[] }>();
+  const points = listPoints(variants, cores);
+  try {
+    for (const point of points) {
+      try {
+        const bundle = { bundleId: point.variant.bundleId };
+        const process = await loader.open({ bundle, runtime: point.runtime }, signal);
+        open.set(point, { process, times: [] });
+        if (!process.golden.passed) refused.set(point, "its golden vectors do not hold here");
+      } catch (error) {
+        refused.set(point, error instanceof Error ? error.message : String(error));
+      }
+    }
+    const random = seededRandom(1);
+    for (let done = 0; done < runs; done += BLOCK_RUNS) {
+      for (const { process, times } of shuffled([...open.values()], random)) {
+        times.push(...(await process.run(Math.min(BLOCK_RUNS, runs - done), WARM_UPS, signal)));
+        await delay(PAUSE_MS);
+      }
+    }
+  } finally {
+    await Promise.all([...open.values()].map(({ process }) => process.close()));
+  }
+  return points.map((point) => {
+    const { times } = open.get(point) ?? { times: [] };
+    const reason = refused.get(point);
+    return {
+      id: point.id,
+      variant: point.variant,
+      ...(reason === undefined ? {} : { refused: reason }),
+      runs: times.length,
+      p50Ms: quantile(times, 0.5),
+      p95Ms: quantile(times, 0.95),
+    };
+  });
+}
+
+function shuffled<T>(values: readonly T[], random: () => number): T[] {
+  return values
+    .map((value) => ({ value, at: random() }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ value }) => value);
+}
