@@ -16,7 +16,7 @@ import {
   readRuntime,
   SystemMetricsReader,
 } from "./inventory/index.js";
-import { LazyTuner } from "./lazy-tuner.js";
+import { LazyTuner, TUNING_RECORD_KEY } from "./lazy-tuner.js";
 import { Link } from "./link/index.js";
 import { BundleInstaller, CandidateStore, DeploymentJournal, HttpBundleSource, SlotStore } from "./ota/index.js";
 import { type Clock, diskSpace, hostFiles, type Logger, runCommand } from "./platform/index.js";
@@ -37,7 +37,7 @@ const KEYS_OF_IDENTITY = [
   "telemetry.stream",
   "events.sequence",
   "tuning.sequence",
-  "tuning.record",
+  TUNING_RECORD_KEY,
 ] as const;
 const LISTEN_RETRY_MS = 5_000;
 
@@ -166,6 +166,7 @@ export async function startAgent(settings: AgentSettings, { clock, logger, signa
       environment: () => environmentOf(inventory.monitor.latest),
       mayMeasure: () => !reconciler.isBusy && ["ready", "none"].includes(host.state().state),
       report: (report) => link.publishTuning(report),
+      atomically: (work) => outbox.atomically(work),
       onChange,
     },
     running.signal,
@@ -186,7 +187,7 @@ export async function startAgent(settings: AgentSettings, { clock, logger, signa
     onDesired: (desired) => {
       reconciler.accept(desired);
       telemetry.setWindowSeconds(desired.telemetry.windowSeconds);
-      tuner.accept(desired.tuning);
+      tuner.accept(reconciler.desired?.tuning ?? null);
     },
     // Level-triggered: whatever the control plane missed or lost, each connect brings it up to date.
     onConnected: () => {

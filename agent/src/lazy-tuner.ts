@@ -1,9 +1,14 @@
 import type { ReportedTuning, TuningOrder } from "@sartor/shared/protocol";
+import { z } from "zod";
 import type { Tuner, TunerOptions } from "./tuning/index.js";
 
+/** Where the tuner keeps what it must remember. */
+export const TUNING_RECORD_KEY = "tuning.record";
+const pendingSwitchSchema = z.object({ chosen: z.object({}) });
+
 /**
- * The tuner, loaded with the first order: a device that is never tuned does not pay for it. What comes before it is loaded reaches
- * it then.
+ * The tuner, loaded with the first order, or to see a switch through that it decided before a restart: a device that is never tuned does
+ * not pay for it. What comes before it is loaded reaches it then.
  */
 export class LazyTuner {
   readonly #options: TunerOptions;
@@ -27,7 +32,7 @@ export class LazyTuner {
   accept(order: TuningOrder | null): void {
     this.#order = order;
     if (this.#tuner !== undefined) this.#tuner.accept(order);
-    else if (order !== null) this.#running ??= this.#run();
+    else if (order !== null || this.#awaitsSwitch()) this.#running ??= this.#run();
     else if (this.#running === undefined) void this.#options.store.discard(new Set()).catch(this.#complain);
   }
 
@@ -44,6 +49,11 @@ export class LazyTuner {
   /** Resolves when the tuner has ended, after the signal. */
   async ended(): Promise<void> {
     await this.#running;
+  }
+
+  /** What a verdict chose does not serve yet: its bundle has to stay, and when it begins to serve has to be noted. */
+  #awaitsSwitch(): boolean {
+    return this.#options.settings.load(TUNING_RECORD_KEY, pendingSwitchSchema) !== undefined;
   }
 
   async #run(): Promise<void> {

@@ -178,6 +178,12 @@ describe("an operator's policy", () => {
     const tight = plan({ inventory, policy: { maximumP95Ms: 0.05 } });
     expect(tight.outcome).toBe("none");
     expect(tight.summary).toMatch(/most favourable estimate.*allow a higher latency/);
+    // What came nearest, not what was looked at first.
+    const limits = tight.ruledOut
+      .filter(({ code }) => code === "too_slow")
+      .map(({ reason }) => Number(/estimate is ([\d.]+) ms/.exec(reason)?.[1]));
+    expect(tight.summary).toContain(`most favourable estimate is ${Math.min(...limits)} ms`);
+    expect(tight.summary).toMatch(/Nearest was .* on the CPU with \d+ threads?:/);
   });
 
   it("on memory and on threads is held", () => {
@@ -205,6 +211,11 @@ describe("an operator's policy", () => {
     expect(fifteen.candidates[0]?.reasons).toContain(
       "Its power mode MAXN_SUPER may draw more than 15 W: it has to change to 15W (nvpmodel -m 0).",
     );
+    const agx = plan({ inventory: deviceLike("jetson-agx-orin"), policy: { maximumPowerMilliwatts: 20_000 } });
+    expect(agx.candidates[0]?.powerMode?.name).toBe("MODE_15W");
+    // That mode runs four of the twelve cores.
+    expect(Math.max(...agx.candidates.map(({ intraOpThreads }) => intraOpThreads))).toBe(4);
+    expect(agx.candidates[0]?.reasons).toContain("It uses all cores that run in power mode MODE_15W: 4.");
     const five = plan({ inventory: orin, policy: { maximumPowerMilliwatts: 5_000 } });
     expect(five.summary).toMatch(/most frugal known power mode is budgeted at 7 W, above the limit of 5 W/);
     expect(

@@ -1,3 +1,4 @@
+export { abortable } from "./abortable.js";
 export { type Clock, systemClock } from "./clock.js";
 export { type CommandResult, type RunCommand, runCommand } from "./exec.js";
 export { type HttpAnswer, type HttpGetOptions, httpGet, readBody } from "./http-get.js";

@@ -1,8 +1,8 @@
 import { SartorError } from "@sartor/shared/errors";
 import type { BundleManifest, RuntimeSettings as SessionSettings } from "@sartor/shared/protocol";
-import { hostFiles, readProportionalBytes } from "../platform/index.js";
+import { abortable, hostFiles, readProportionalBytes } from "../platform/index.js";
 import type { GoldenMeasurement } from "./channel/index.js";
-import { abortable, loadBeside, readableLoss } from "./load-beside.js";
+import { type LoadedBeside, loadBeside, readableLoss } from "./load-beside.js";
 import { CANDIDATE_RANK, type ModelProcess } from "./model-process.js";
 import { DEFAULT_RUNTIME_SETTINGS, type RuntimeSettings } from "./settings.js";
 
@@ -53,13 +53,13 @@ export class CandidateProcesses {
     }
     const { folder, manifest } = found;
     const loaded = await loadBeside({ folder, manifest, runtime }, this.#settings, signal, CANDIDATE_RANK);
-    const { process, executionProviders } = loaded;
+    const { process } = loaded;
     this.#open.add(process);
     void process.exited.then(() => this.#open.delete(process));
     try {
       const call = process.call("golden", {}, [], this.#settings.probeTimeoutMs);
       const golden = (await abortable(call, signal)).result;
-      return new CandidateProcess(process, executionProviders, golden, this.#settings.probeTimeoutMs);
+      return new CandidateProcess(loaded, golden, this.#settings.probeTimeoutMs);
     } catch (error) {
       process.kill();
       throw readableLoss(error);
@@ -70,18 +70,20 @@ export class CandidateProcesses {
 /** A candidate that is loaded. Once a run was interrupted it is of no more use: close it. */
 export class CandidateProcess {
   readonly executionProviders: readonly string[];
+  /** CPU time of the child that found them out and is gone, ms. */
+  readonly inspectionCpuMs: number;
   readonly golden: GoldenMeasurement;
   readonly #process: ModelProcess;
   readonly #timeoutMs: number;
 
   constructor(
-    process: ModelProcess,
-    executionProviders: readonly string[],
+    { process, executionProviders, inspectionCpuMs }: LoadedBeside,
     golden: GoldenMeasurement,
     timeoutMs: number,
   ) {
     this.#process = process;
     this.executionProviders = executionProviders;
+    this.inspectionCpuMs = inspectionCpuMs;
     this.golden = golden;
     this.#timeoutMs = timeoutMs;
   }

@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SartorError } from "@sartor/shared/errors";
 import { LIMITS } from "@sartor/shared/protocol";
-import type { BundleLocation } from "./channel/index.js";
+import { abortable } from "../platform/index.js";
+import type { BundleLocation, ChildCalls } from "./channel/index.js";
 import { type ChildRank, ModelProcess, ProcessLostError, SERVING_RANK } from "./model-process.js";
 import type { RuntimeSettings } from "./settings.js";
 
@@ -14,6 +15,8 @@ export interface LoadedBeside {
   readonly process: ModelProcess;
   /** Execution providers by the engine's own names, the one with most nodes first. */
   readonly executionProviders: readonly string[];
+  /** CPU time of the child that found that out, ms. */
+  readonly inspectionCpuMs: number;
 }
 
 /**
@@ -29,8 +32,9 @@ export async function loadBeside(
   signal: AbortSignal | undefined,
   rank: ChildRank = SERVING_RANK,
 ): Promise<LoadedBeside> {
-  const executionProviders = await inspect(bundle, settings, signal, rank);
-  return { process: await startModelProcess(bundle, settings, signal, rank), executionProviders };
+  const { executionProviders, cpuMs } = await inspect(bundle, settings, signal, rank);
+  const process = await startModelProcess(bundle, settings, signal, rank);
+  return { process, executionProviders, inspectionCpuMs: cpuMs };
 }
 
 /**
@@ -70,35 +74,21 @@ async function inspect(
   settings: RuntimeSettings,
   signal: AbortSignal | undefined,
   rank: ChildRank,
-): Promise<readonly string[]> {
-  // Made and removed here, since a child that is killed removes nothing.
+): Promise<ChildCalls["inspect"]["result"]> {
+  // Removed here too, since a child that is killed removes nothing.
   const scratch = await mkdtemp(join(tmpdir(), "sartor-profile-"));
-  const inspector = new ModelProcess(settings.childEnvironment, rank);
+  let inspector: ModelProcess | undefined;
   try {
+    signal?.throwIfAborted();
+    inspector = new ModelProcess(settings.childEnvironment, rank);
     const call = inspector.call("inspect", { folder, manifest, runtime, scratch }, [], settings.loadTimeoutMs);
-    return (await abortable(call, signal)).result.executionProviders;
+    return (await abortable(call, signal)).result;
   } catch (error) {
     throw readableLoss(error);
   } finally {
-    inspector.kill();
-    await inspector.exited;
+    inspector?.kill();
+    await inspector?.exited;
     await rm(scratch, { recursive: true, force: true });
-  }
-}
-
-/** Waits for `work` unless the signal comes first. */
-export async function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return work;
-  signal.throwIfAborted();
-  const { promise, reject } = Promise.withResolvers<never>();
-  const onAbort = () => reject(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-    // Whoever lost the race must not end the process as an unhandled rejection.
-    work.catch(() => undefined);
   }
 }
 

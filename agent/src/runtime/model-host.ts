@@ -1,8 +1,8 @@
 import { SartorError } from "@sartor/shared/errors";
 import type { ReportedServing } from "@sartor/shared/protocol";
-import type { Clock, Logger } from "../platform/index.js";
+import { abortable, type Clock, type Logger } from "../platform/index.js";
 import type { ProbeMeasurement } from "./channel/index.js";
-import { abortable, loadBeside, readableLoss } from "./load-beside.js";
+import { loadBeside, readableLoss } from "./load-beside.js";
 import type { ModelProcess, ProcessExit } from "./model-process.js";
 import { type ServableBundle, ServedModel } from "./served-model.js";
 import { DEFAULT_RUNTIME_SETTINGS, type RuntimeSettings } from "./settings.js";

@@ -7,8 +7,8 @@ import { ENVIRONMENT, makeCandidate, makeOrder, QUIET, serving } from "./testing
 import { type Behaviour, SIMULATED_CORES, SimulatedDevice, type Weather } from "./testing/simulated-device.js";
 import { planVerdict } from "./verdict.js";
 
-/** 662 runs of each of 40 points: what an exhaustive search takes. */
-const EXHAUSTIVE_RUNS = 662 * 40;
+/** 662 runs of each of 18 points: what an exhaustive search of six variants takes on two cores. */
+const EXHAUSTIVE_RUNS = 662 * 18;
 
 interface Setup {
   readonly behaviours: Readonly<Record<string, Behaviour>>;
@@ -270,10 +270,10 @@ describe("the choice, over many devices", () => {
   const slower = (one: number, other: number) => other / one - 1;
 
   it("finds one within 5 % of the best in 99 of 100, for a fifth of the runs of an exhaustive search", async () => {
-    const trials = 300;
+    const trials = 150;
     const found: number[] = [];
     const running: number[] = [];
-    let mostRuns = 0;
+    const runs: number[] = [];
     for (let trial = 0; trial < trials; trial++) {
       const draw = seededRandom(`device ${trial}`);
       // Every second device is a hard one: candidates that are a few percent apart.
@@ -301,14 +301,14 @@ describe("the choice, over many devices", () => {
       const fastest = standings.reduce((a, b) => (b.time < a.time ? b : a));
       found.push(slower(best, timeOf.get(fastest.id) ?? Number.POSITIVE_INFINITY));
       running.push(slower(best, timeOf.get(verdict().candidateId ?? "") ?? Number.POSITIVE_INFINITY));
-      mostRuns = Math.max(mostRuns, measurement.totalRuns);
+      runs.push(measurement.totalRuns);
     }
-    const shareWithin = (regrets: readonly number[], limit: number) =>
-      regrets.filter((regret) => regret <= limit).length / trials;
+    const shareWithin = (values: readonly number[], limit: number) =>
+      values.filter((value) => value <= limit).length / trials;
     expect(shareWithin(found, 0.05)).toBeGreaterThanOrEqual(0.99);
     // An incumbent stays when nothing is 5 % faster, give or take what measuring errs.
     expect(shareWithin(running, 0.06)).toBeGreaterThanOrEqual(0.99);
     expect(shareWithin(running, 0.05)).toBeGreaterThanOrEqual(0.97);
-    expect(mostRuns).toBeLessThanOrEqual(EXHAUSTIVE_RUNS / 5);
+    expect(shareWithin(runs, EXHAUSTIVE_RUNS / 5)).toBeGreaterThanOrEqual(0.99);
   });
 });

@@ -14,6 +14,8 @@ export interface CandidateSession {
   readonly pid: number | undefined;
   /** Execution providers that really ran the graph, by the profiler's word, e.g. "CPUExecutionProvider". */
   readonly executionProviders: readonly string[];
+  /** CPU time of processes that opening took and that are gone, ms; none when absent. */
+  readonly inspectionCpuMs?: number;
   /** The bundle's golden vectors on this session. */
   readonly golden: {
     readonly passed: boolean;

@@ -21,8 +21,15 @@ const stateSchema = z.object({
   /** What the last verdict chose and what does not serve yet. */
   chosen: z.object({ bundleId: digestSchema, runtime: runtimeSettingsSchema }).nullable(),
   switchedAt: timestampSchema.nullable(),
+  /** Measuring that began and whose end was not seen: the agent died `deaths` times in it, this time perhaps too. */
+  begun: z
+    .object({ tuningId: ulidSchema, deaths: z.number().int().min(0) })
+    .nullable()
+    .default(null),
 });
 type State = z.infer<typeof stateSchema>;
+
+const NOTHING: State = { finished: null, chosen: null, switchedAt: null, begun: null };
 
 /** True when this is what serves, run in the same way. */
 export function isServing(incumbent: Incumbent, bundleId: string, runtime: RuntimeSettings): boolean {
@@ -39,7 +46,7 @@ export class TuningRecord {
 
   constructor(settings: SettingsStore) {
     this.#settings = settings;
-    this.#state = settings.load(KEY, stateSchema) ?? { finished: null, chosen: null, switchedAt: null };
+    this.#state = settings.load(KEY, stateSchema) ?? NOTHING;
   }
 
   /** The last tuning that was reported on. */
@@ -50,6 +57,22 @@ export class TuningRecord {
   /** Bundle that the last verdict chose and that does not serve yet. */
   get chosenBundleId(): string | undefined {
     return this.#state.chosen?.bundleId;
+  }
+
+  /** How often in a row the agent died while it measured this tuning. */
+  deathsIn(tuningId: string): number {
+    const { begun } = this.#state;
+    return begun?.tuningId === tuningId ? begun.deaths : 0;
+  }
+
+  /** Measuring begins; durable when it returns. Until {@link noteEnded} the agent counts as having died in it. */
+  noteBegun(tuningId: string): void {
+    this.#save({ ...this.#state, begun: { tuningId, deaths: this.deathsIn(tuningId) + 1 } });
+  }
+
+  /** Measuring ended and the agent is alive. */
+  noteEnded(): void {
+    if (this.#state.begun !== null) this.#save({ ...this.#state, begun: null });
   }
 
   /** A tuning was reported on; durable when it returns. `chosen` is what a switch leads to. */
@@ -63,6 +86,7 @@ export class TuningRecord {
       ...this.#state,
       finished: { tuningId, environment, at: now },
       chosen: chosen === undefined ? null : { bundleId: chosen.bundle.bundleId, runtime: chosen.runtime },
+      begun: null,
     });
   }
 

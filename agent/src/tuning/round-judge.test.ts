@@ -3,38 +3,42 @@ import type { Conditions } from "./ports.js";
 import { RoundJudge, type RoundObservation } from "./round-judge.js";
 
 interface Round {
+  /** MHz; the other's own where it differs. */
   readonly clock?: number;
+  readonly otherClock?: number;
   readonly throttleRise?: number;
   /** CPU time of others, ms. */
   readonly others?: number;
   readonly baselineMs?: number;
   readonly otherMs?: number;
   readonly silent?: boolean;
+  readonly wallMs?: number;
 }
-
-const WALL_MS = 1_000;
 
 function observe({
   clock = 2_000,
+  otherClock = clock,
   throttleRise = 0,
   others = 0,
   baselineMs = 10,
   otherMs = 5,
   silent,
+  wallMs = 1_000,
 }: Round): RoundObservation {
   const at = (share: number): Conditions => ({
-    cpuFrequencyMhz: silent ? null : clock,
+    // Read before, after what serves and after the other.
+    cpuFrequencyMhz: silent ? null : share === 1 ? otherClock : clock,
     temperatureCelsius: null,
     throttleEvents: silent ? null : 7 + share * throttleRise,
     powerMilliwatts: null,
-    busyMs: silent ? null : 5_000 + share * (WALL_MS + others),
-    ownMs: silent ? null : 1_000 + share * WALL_MS,
+    busyMs: silent ? null : 5_000 + share * (wallMs + others),
+    ownMs: silent ? null : 1_000 + share * wallMs,
   });
   const medians = new Map([
     ["now", baselineMs],
     ["other", otherMs],
   ]);
-  return { conditions: [at(0), at(0.5), at(1)], wallMs: WALL_MS, cores: 4, medians, baselineId: "now" };
+  return { conditions: [at(0), at(0.5), at(1)], wallMs, cores: 4, medians, baselineId: "now" };
 }
 
 function judgeWith(history: readonly Round[]) {
@@ -69,6 +73,13 @@ describe("a round counts", () => {
     expect(judgeWith(calm)({ clock: 600 })).toBeUndefined();
   });
 
+  it("when a candidate on all cores runs at a lower clock than what serves on one, as processors that lend clock have it", () => {
+    const judge = judgeWith([]);
+    const flaws = Array.from({ length: 8 }, () => judge({ clock: 4_500, otherClock: 3_600 }));
+    expect(flaws).toEqual(Array(8).fill(undefined));
+    expect(judge({ clock: 4_500, otherClock: 3_000, otherMs: 6 })).toBe("clock_dropped");
+  });
+
   it("when the serving model takes as much as it always does", () => {
     const busy = calm.map((round) => ({ ...round, others: 1_500 }));
     expect(judgeWith(busy)({ others: 1_500 })).toBeUndefined();
@@ -79,6 +90,12 @@ describe("a round counts", () => {
     const flaws = Array.from({ length: 20 }, () => judge({ baselineMs: 20, otherMs: 10, clock: 1_000 }));
     expect(flaws[0]).toBe("clock_dropped");
     expect(flaws.at(-1)).toBeUndefined();
+  });
+
+  it("when it was too short for the kernel's clock ticks to tell who took the CPU", () => {
+    const short = calm.map((round) => ({ ...round, wallMs: 25 }));
+    expect(judgeWith(short)({ wallMs: 25, others: 50 })).toBeUndefined();
+    expect(judgeWith(calm)({ wallMs: 100, others: 120 })).toBe("others_took_cpu");
   });
 
   it("on a device that counts nothing", () => {

@@ -15,7 +15,7 @@ export interface RoundObservation {
   readonly baselineId: string;
 }
 
-/** A clock below this share of the fastest seen counts as dropped. */
+/** A clock below this share of the fastest seen after a block of the same model counts as dropped. */
 const CLOCK_SHARE = 0.9;
 /** A block this much slower than usual confirms that the clock dropped. */
 const SLOWER = 1.05;
@@ -23,6 +23,8 @@ const SLOWER = 1.05;
 const OTHERS_SHARE = 0.2;
 /** The kernel counts CPU time in ticks of 10 ms; a difference of two counters is off by up to one tick each. */
 const TICKS_MS = 20;
+/** CPU time in which the others' share is to be told; below it ticks are most of what is seen. */
+const LEAST_CPU_MS = (2 * TICKS_MS) / OTHERS_SHARE;
 /** What is usual is learnt from so many rounds, and said from so many on. */
 const WINDOW = 15;
 const LEAST_HISTORY = 4;
@@ -37,7 +39,8 @@ const WILD_SHARE = 0.15;
 export class RoundJudge {
   readonly #recent = new Map<string, number[]>();
   readonly #others: number[] = [];
-  #fastestMhz = 0;
+  /** By whose block it was: more threads run at a lower clock than one, on processors that lend it. */
+  readonly #fastestMhz = new Map<string, number>();
 
   /** @returns undefined when the round counts */
   judge(round: RoundObservation): RoundFlaw | undefined {
@@ -65,10 +68,7 @@ export class RoundJudge {
    * it is known how fast it usually is.
    */
   #clockDropped(round: RoundObservation): boolean {
-    const { conditions } = round;
-    const clocks = conditions.slice(1).flatMap(({ cpuFrequencyMhz }) => cpuFrequencyMhz ?? []);
-    const fastest = Math.max(this.#fastestMhz, ...clocks);
-    if (clocks.every((clock) => clock >= CLOCK_SHARE * fastest)) return false;
+    if (clocksOf(round).every(([id, clock]) => clock >= CLOCK_SHARE * (this.#fastestMhz.get(id) ?? 0))) return false;
     return blocksOf(round).some(({ key, medianMs }) => {
       const recent = this.#recent.get(key) ?? [];
       return recent.length < LEAST_HISTORY || medianMs > SLOWER * median(recent);
@@ -76,8 +76,7 @@ export class RoundJudge {
   }
 
   #learn(round: RoundObservation): void {
-    for (const { cpuFrequencyMhz } of round.conditions)
-      this.#fastestMhz = Math.max(this.#fastestMhz, cpuFrequencyMhz ?? 0);
+    for (const [id, clock] of clocksOf(round)) this.#fastestMhz.set(id, Math.max(this.#fastestMhz.get(id) ?? 0, clock));
     for (const { key, medianMs } of blocksOf(round)) {
       const recent = this.#recent.get(key) ?? [];
       this.#recent.set(key, recent);
@@ -93,6 +92,14 @@ function blocksOf({ medians }: RoundObservation) {
   return [...medians].map(([id, medianMs], place) => ({ id, medianMs, key: `${place} ${id}` }));
 }
 
+/** The clock after each block, by whose it was; nothing where the device does not tell. */
+function clocksOf({ conditions, medians }: RoundObservation): [string, number][] {
+  return [...medians.keys()].flatMap((id, place): [string, number][] => {
+    const clock = conditions[place + 1]?.cpuFrequencyMhz;
+    return clock == null ? [] : [[id, clock]];
+  });
+}
+
 function append(values: number[], value: number): void {
   values.push(value);
   if (values.length > WINDOW) values.shift();
@@ -104,11 +111,15 @@ function throttleRise(conditions: readonly Conditions[]): number {
   return (counts.at(-1) ?? 0) - (counts[0] ?? 0);
 }
 
-/** Least share of the device's CPU that others, the serving model among them, took during the round; undefined where nobody counts. */
+/**
+ * Least share of the device's CPU that others, the serving model among them, took during the round; undefined where nobody counts or the
+ * round was too short to tell.
+ */
 function othersShare({ conditions, wallMs, cores }: RoundObservation): number | undefined {
   const first = conditions[0];
   const last = conditions.at(-1);
+  if (cores * wallMs < LEAST_CPU_MS) return undefined;
   if (first?.busyMs == null || last?.busyMs == null || first.ownMs == null || last.ownMs == null) return undefined;
   const others = last.busyMs - first.busyMs - (last.ownMs - first.ownMs) - TICKS_MS;
-  return Math.max(0, others) / Math.max(1, cores * wallMs);
+  return Math.max(0, others) / (cores * wallMs);
 }

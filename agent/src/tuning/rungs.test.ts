@@ -53,7 +53,8 @@ describe("when measuring ends early", () => {
     expect(isSettled([standing("a", 0.5)], rules, 64)).toBe(false);
     expect(isSettled([standing("a", 0.5), standing("b", 0.505)], rules, 200)).toBe(true);
     expect(isSettled([standing("a", 0.5), standing("b", 0.52, 0.1)], rules, 200)).toBe(false);
-    expect(isSettled([standing("a", 0.945)], rules, 200)).toBe(false);
+    expect(isSettled([standing("a", 0.95, 0.02)], rules, 200)).toBe(false);
+    expect(isSettled([standing("a", 0.955, 0.005)], rules, 200)).toBe(true);
   });
 
   it("asks only for the fastest where nothing right serves", () => {

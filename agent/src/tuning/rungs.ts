@@ -1,16 +1,19 @@
 import type { Interval } from "./bootstrap.js";
 
 /**
- * Timed runs of a candidate after each rung. 64 are the least that support a 90th percentile and 662 the least that support a 99th
- * (MLPerf Inference, early stopping); 200 make a measurement count in full for plans.
+ * Timed runs of a candidate after each rung. 64 are the least that support a 90th percentile (MLPerf Inference, early stopping); 200 make a
+ * measurement count in full for plans; what 400 do not tell apart differs by less than what is promised.
  */
-export const RUNGS = [64, 200, 662] as const;
+export const RUNGS = [64, 200, 400] as const;
 /** Below this many timed runs nothing is decided. */
 export const LEAST_RUNS = RUNGS[0];
 /** One in so many candidates goes on to the next rung. */
 const ETA = 3;
 /** A candidate that takes this much longer than the best, or less, is as good as the best. */
 export const INDIFFERENCE = 0.05;
+
+/** Whether a switch is worth it is plain when it would be with a least gain that is this much higher or lower. */
+const MARGIN = 0.01;
 
 /** Timed runs of one block. Few, so that both blocks of a round see the same device, and a rung has enough rounds to resample. */
 const BLOCK_RUNS = 8;
@@ -59,13 +62,14 @@ export function isSettled(
 ): boolean {
   const best = [...standings].sort((a, b) => a.ratio.typical - b.ratio.typical)[0];
   if (best === undefined) return true;
-  const worthwhile = ratioFor(rules.minimumGain);
-  const worthless = standings.every(({ ratio }) => ratio.low > worthwhile && ratio.low > ratioFor(INDIFFERENCE));
-  if (rules.againstIncumbent && worthless) return true;
+  const { minimumGain, againstIncumbent } = rules;
+  const worthless = standings.every(({ ratio }) => ratio.low > ratioFor(Math.min(minimumGain, INDIFFERENCE)));
+  if (againstIncumbent && worthless) return true;
   // What is going to run is measured to the second rung at least: plans count a measurement of fewer runs for less.
   if (runs < RUNGS[1]) return false;
   if (standings.some((standing) => standing !== best && mayBeat(standing, best))) return false;
-  return !rules.againstIncumbent || best.ratio.high < worthwhile;
+  const plain = best.ratio.high < ratioFor(minimumGain - MARGIN) || best.ratio.low > ratioFor(minimumGain + MARGIN);
+  return !againstIncumbent || plain;
 }
 
 /** Could it be faster than the best by more than what counts as equal? */

@@ -5,8 +5,9 @@ import { setImmediate as turn } from "node:timers/promises";
 import { SartorError } from "@sartor/shared/errors";
 import { tuningReportSchema } from "@sartor/shared/protocol";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { openStateDatabase, SettingsStore } from "../storage/index.js";
+import { OutboxStore, openStateDatabase, SettingsStore } from "../storage/index.js";
 import type { Incumbent } from "./ports.js";
+import { TuningRecord } from "./record.js";
 import { ENVIRONMENT, makeCandidate, makeOrder, OTHER_TUNING_ID, QUIET, serving, TUNING_ID } from "./testing/orders.js";
 import { type Behaviour, SimulatedDevice } from "./testing/simulated-device.js";
 import { Tuner, type TuningReportBody } from "./tuner.js";
@@ -27,10 +28,23 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
+/** A database that now and then has no room for what is noted of a tuning that ended. */
+class CrampedStore extends SettingsStore {
+  fails = 0;
+
+  override save(key: string, value: unknown): void {
+    const { finished } = value as { finished?: unknown };
+    if (finished !== null && this.fails-- > 0) throw new Error("the disk is full");
+    super.save(key, value);
+  }
+}
+
 /** An agent around the tuner, as far as the tuner can tell. */
 class Rig {
   readonly device: SimulatedDevice;
   readonly reports: TuningReportBody[] = [];
+  readonly settings = new CrampedStore(database);
+  readonly outbox = new OutboxStore(database);
   readonly discards: string[][] = [];
   readonly steps: string[] = [];
   readonly tuner: Tuner;
@@ -41,6 +55,7 @@ class Rig {
   mayMeasure = true;
   fetchError: SartorError | undefined;
   reportFails = 0;
+  mostResults = 7;
 
   constructor(
     behaviours: Readonly<Record<string, Behaviour>> = { fp32: { runMs: 4 }, int8: { runMs: 2 } },
@@ -59,7 +74,7 @@ class Rig {
         },
       },
       conditions: this.device,
-      settings: new SettingsStore(database),
+      settings: this.settings,
       clock: this.device.clock,
       logger: QUIET,
       random: this.device.random,
@@ -68,8 +83,11 @@ class Rig {
       mayMeasure: () => this.mayMeasure,
       report: (body) => {
         if (this.reportFails-- > 0) throw new Error("the disk is full");
+        if (body.results.length > this.mostResults) throw new SartorError("SRT_PACKET_TOO_LARGE", "It is too large.");
+        this.outbox.enqueue("tuning", Buffer.from(JSON.stringify(body)), "kept");
         this.reports.push(body);
       },
+      atomically: (work) => this.outbox.atomically(work),
       onChange: () => this.steps.push(this.tuner.state?.step ?? "none"),
     });
     this.#running = this.tuner.run(this.#end.signal);
@@ -169,6 +187,25 @@ describe("an order", () => {
     expect(rig.reports[0]?.status).toBe("succeeded");
     await rig.stop();
   });
+
+  it("is sent once: what was stored of a report goes when it cannot be noted that it was", async () => {
+    const rig = new Rig();
+    rig.settings.fails = 2;
+    rig.tuner.accept(order);
+    await rig.until(() => rig.tuner.state?.step === "done");
+    expect(rig.reports).toHaveLength(3);
+    expect(rig.outbox.totals().messages).toBe(1);
+    await rig.stop();
+  });
+
+  it("whose report no broker would take says that, instead of nothing", async () => {
+    const rig = new Rig();
+    rig.mostResults = 1;
+    rig.tuner.accept(order);
+    await rig.until(() => rig.tuner.state?.step === "done");
+    expect(rig.reports).toMatchObject([{ status: "failed", error: { code: "SRT_PACKET_TOO_LARGE" }, results: [] }]);
+    await rig.stop();
+  });
 });
 
 describe("while something else needs the device", () => {
@@ -213,6 +250,42 @@ describe("while something else needs the device", () => {
   });
 });
 
+describe("measuring that does harm", () => {
+  it("is given up when what serves is not well three times beside it", async () => {
+    const rig = new Rig();
+    rig.tuner.accept(order);
+    for (let times = 0; times < 3; times++) {
+      const spent = rig.device.ownMs;
+      await rig.until(() => rig.device.ownMs > spent + 1_500);
+      rig.mayMeasure = false;
+      await rig.until(() => rig.device.open_.size === 0);
+      rig.mayMeasure = true;
+    }
+    await rig.until(() => rig.reports.length === 1);
+    expect(rig.reports[0]).toMatchObject({ status: "failed", error: { code: "SRT_TUNING_FAILED" } });
+    await rig.stop();
+  });
+
+  it("is not begun a fourth time when the agent died in it three times in a row", async () => {
+    // Each as a start finds it that follows a kill or a power cut.
+    const die = () => new TuningRecord(new SettingsStore(database)).noteBegun(TUNING_ID);
+    die();
+    die();
+    const third = new Rig();
+    third.tuner.accept(order);
+    await third.until(() => third.device.ownMs > 1_500);
+    await third.stop();
+    // A stop in order is no death, and the row ends with it.
+    for (let deaths = 0; deaths < 3; deaths++) die();
+    const fourth = new Rig();
+    fourth.tuner.accept(order);
+    await fourth.until(() => fourth.reports.length === 1);
+    expect(fourth.reports[0]).toMatchObject({ status: "failed", error: { code: "SRT_TUNING_FAILED" }, totalRuns: 0 });
+    expect(fourth.device.opened).toBe(0);
+    await fourth.stop();
+  });
+});
+
 describe("what goes wrong", () => {
   it("is reported with its code: a full disk", async () => {
     const rig = new Rig();
@@ -237,6 +310,16 @@ describe("what goes wrong", () => {
     await rig.stop();
   });
 
+  it("is told whole or in part, and never refused for its length: a process that said much before it died", async () => {
+    const openError = new SartorError("SRT_MODEL_UNSUPPORTED", "free(): invalid pointer ".repeat(200));
+    const rig = new Rig({ fp32: { runMs: 4 }, int8: { runMs: 2, openError } });
+    rig.tuner.accept(order);
+    await rig.until(() => rig.reports.length === 1);
+    const whole = { schemaVersion: 1, deviceId: "device-1", sequence: 1, at: 1, ...rig.reports[0] };
+    expect(tuningReportSchema.safeParse(JSON.parse(JSON.stringify(whole))).error).toBeUndefined();
+    await rig.stop();
+  });
+
   it("names every candidate when none could be measured", async () => {
     const openError = new SartorError("SRT_MODEL_UNSUPPORTED", "An operator is missing.");
     const rig = new Rig({ fp32: { runMs: 4, openError }, int8: { runMs: 2, openError } });
@@ -255,7 +338,7 @@ describe("a changed environment", () => {
     await rig.until(() => rig.reports.length === 1);
     const finishedAt = rig.clock.monotonic();
     rig.environment = { ...ENVIRONMENT, onnxRuntimeVersion: "1.31.0" };
-    rig.tuner.noteEnvironment();
+    rig.tuner.wake();
     await rig.until(() => rig.reports.length === 2);
     expect(rig.reports[1]).toMatchObject({
       trigger: "environment_changed",
@@ -302,5 +385,25 @@ describe("hysteresis", () => {
       expect(after.reports[0]?.verdict).toMatchObject({ decision, candidateId: "fp32" });
       await after.stop();
     }
+  });
+
+  it("does not count a trial that was taken back, and what was chosen stays for another", async () => {
+    const rig = new Rig();
+    rig.tuner.accept(order);
+    await rig.until(() => rig.reports.length === 1);
+    // While it is deployed it serves on trial.
+    rig.mayMeasure = false;
+    rig.incumbent = serving(int8);
+    rig.tuner.wake();
+    await rig.pass(120_000);
+    rig.incumbent = serving(fp32);
+    rig.mayMeasure = true;
+    rig.tuner.accept(null);
+    await rig.pass(120_000);
+    expect(rig.discards.at(-1)).toEqual([int8.bundle.bundleId]);
+    rig.tuner.accept({ ...order, tuningId: OTHER_TUNING_ID });
+    await rig.until(() => rig.reports.length === 2);
+    expect(rig.reports[1]?.verdict).toMatchObject({ decision: "switch", candidateId: "int8" });
+    await rig.stop();
   });
 });

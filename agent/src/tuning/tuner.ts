@@ -15,6 +15,8 @@ const STORE_RETRY_MS = 30_000;
 /** After a measurement that failed, ms; doubled with each. */
 const FAILED_WAIT_MS = 10_000;
 const ATTEMPTS = 3;
+/** Measuring in which the agent dies so often in a row is given up: it may be what kills it, e.g. by the power that it draws. */
+const MOST_DEATHS = 3;
 
 /** What a report says; who sends it adds who, when and which. */
 export type TuningReportBody = Omit<TuningReport, "schemaVersion" | "deviceId" | "sequence" | "at">;
@@ -36,12 +38,14 @@ export interface TunerOptions {
   readonly mayMeasure: () => boolean;
   /** Stores a report for sending; tried again when it throws. */
   readonly report: (body: TuningReportBody) => void;
+  /** Runs work in one transaction of the database that settings and reports are stored in. */
+  readonly atomically: (work: () => void) => void;
   /** The state changed. */
   readonly onChange: () => void;
 }
 
-/** Why an attempt was stopped from outside. */
-type Stop = "canceled" | "interrupted";
+/** Why an attempt was stopped: another order, something that needs the device, or what serves is not well. */
+type Stop = "canceled" | "interrupted" | "disturbed";
 
 /** One attempt at a tuning. */
 interface Attempt {
@@ -54,7 +58,8 @@ interface Attempt {
 
 /**
  * Measures what the desired state orders, once for each order and again when the environment changed. Invariants: one attempt at a time;
- * whatever stops it gives every process back; an order counts as done once its report is stored; what did not end begins anew.
+ * whatever stops it gives every process back; an order counts as done once its report is stored, in the same transaction; what did not end
+ * begins anew, a bounded number of times where what serves or the agent itself did not live through it.
  */
 export class Tuner {
   readonly #is: TunerOptions;
@@ -93,18 +98,13 @@ export class Tuner {
     this.wake();
   }
 
-  /** The environment may have changed. */
-  noteEnvironment(): void {
-    this.wake();
-  }
-
   /** Something needs the device: stops at once, and begins anew when measuring is allowed again. */
   interrupt(reason: string): void {
     if (this.#halt("interrupted")) this.#is.logger.info("a tuning is interrupted and begins anew later", { reason });
     this.wake();
   }
 
-  /** Something changed that a waiting tuner should look at, e.g. a deployment ended. It looks by itself every few seconds. */
+  /** Something changed that a waiting tuner should look at, e.g. a deployment ended or the hardware changed. It looks by itself every few seconds. */
   wake(): void {
     this.#woken = true;
     this.#wake();
@@ -127,7 +127,8 @@ export class Tuner {
   /** One look at what is wanted, and an attempt at it where it is due. @returns how long to wait for the next, ms */
   async #turn(signal: AbortSignal): Promise<number> {
     const { clock, environment: readEnvironment, incumbent, mayMeasure } = this.#is;
-    this.#record.noteIncumbent(incumbent(), clock.now());
+    // What is on trial serves too, and may be taken back.
+    if (mayMeasure()) this.#record.noteIncumbent(incumbent(), clock.now());
     const environment = readEnvironment();
     const monotonic = clock.monotonic();
     if (environment !== undefined && !sameEnvironment(environment, this.#environmentSeen?.environment))
@@ -164,12 +165,25 @@ export class Tuner {
       await this.#fail(attempt, thrown, signal);
     } finally {
       this.#underWay = false;
+      this.#noteEnded();
+    }
+  }
+
+  /** The agent lived through it; where that cannot be written, the next attempt finds one death too many. */
+  #noteEnded(): void {
+    try {
+      this.#record.noteEnded();
+    } catch (error) {
+      this.#is.logger.error("the end of a tuning's measuring could not be stored", { error });
     }
   }
 
   async #measure(attempt: Attempt, signal: AbortSignal): Promise<void> {
     const { store, clock, logger, random, loader, conditions, mayMeasure } = this.#is;
     const { order, incumbent, environment } = attempt;
+    const deaths = this.#record.deathsIn(order.tuningId);
+    if (deaths >= MOST_DEATHS)
+      throw new SartorError("SRT_TUNING_FAILED", `The agent died ${deaths} times in a row while it measured.`);
     this.#show("downloading", 0);
     const onProgress = (share: number) => this.#show("downloading", share);
     const failures = await fetchCandidates(order.candidates, { store, clock, logger, random, onProgress }, signal);
@@ -183,10 +197,12 @@ export class Tuner {
       random,
       cores: environment.logicalCores,
       checkpoint: () => {
-        if (!mayMeasure()) this.interrupt("the device is needed for something else");
+        // A deployment says so before it begins: this is what serves, and measuring may be why.
+        if (!mayMeasure()) this.#halt("disturbed");
       },
       onProgress: (share) => this.#show(share === 0 ? "verifying" : "measuring", share),
     });
+    this.#record.noteBegun(order.tuningId);
     await attempt.measurement.run(signal);
   }
 
@@ -224,25 +240,34 @@ export class Tuner {
       return;
     }
     if (this.#stop === "interrupted") return this.#show("waiting", 0);
-    const error = SartorError.from(thrown);
+    const error =
+      this.#stop === "disturbed"
+        ? new SartorError(
+            "SRT_TUNING_FAILED",
+            "What serves did not stay well while candidates were measured beside it.",
+          )
+        : SartorError.from(thrown);
     this.#failures += 1;
     logger.warn("a tuning failed", { tuningId: attempt.order.tuningId, code: error.code, message: error.message });
     // Downloads were tried again already; what failed while measuring, a process that died, may go well another time.
     if (attempt.measurement === undefined || this.#failures >= ATTEMPTS)
       return await this.#deliver(attempt, { status: "failed", error: error.toBody(), verdict: null }, signal);
     this.#notBefore = clock.monotonic() + FAILED_WAIT_MS * 2 ** (this.#failures - 1);
+    this.#show("waiting", 0);
   }
 
-  /** Stores the report, however long that takes, and then the record: in this order, so that no tuning is lost. */
+  /** Stores report and record together, however long that takes: a kill at any moment neither loses a tuning nor reports it twice. */
   async #deliver(
     { order, trigger, environment, incumbent, measurement }: Attempt,
     result: Pick<TuningReportBody, "status" | "error" | "verdict">,
     signal: AbortSignal,
   ): Promise<void> {
-    const { report, clock, logger } = this.#is;
+    const { report, atomically, clock, logger } = this.#is;
     const { model, version, tuningId } = order;
     const incumbentId = measurement?.incumbentId ?? null;
-    const body: TuningReportBody = {
+    const chosenId = result.verdict?.decision === "switch" ? result.verdict.candidateId : null;
+    const chosen = order.candidates.find(({ candidateId }) => candidateId === chosenId);
+    let body: TuningReportBody = {
       tuningId,
       trigger,
       model,
@@ -259,19 +284,22 @@ export class Tuner {
     };
     for (;;) {
       try {
-        report(body);
+        atomically(() => {
+          report(body);
+          if (body.status !== "canceled") this.#record.noteFinished(tuningId, environment, clock.now(), chosen);
+        });
         break;
-      } catch (error) {
+      } catch (thrown) {
+        const error = SartorError.from(thrown);
         logger.error("a tuning's report could not be stored and is tried again", { error });
+        // No broker would ever take it: that it failed, and why, fits.
+        if (error.code === "SRT_PACKET_TOO_LARGE" && body.results.length > 0)
+          body = { ...body, status: "failed", error: error.toBody(), results: [], verdict: null };
         await clock.sleep(STORE_RETRY_MS, signal);
       }
     }
     this.#failures = 0;
-    if (result.status === "canceled") return;
-    const chosenId = result.verdict?.decision === "switch" ? result.verdict.candidateId : null;
-    const chosen = order.candidates.find(({ candidateId }) => candidateId === chosenId);
-    this.#record.noteFinished(tuningId, environment, clock.now(), chosen);
-    if (this.#order === order) this.#show("done", 1);
+    if (result.status !== "canceled" && this.#order === order) this.#show("done", 1);
   }
 
   /** Takes away what was fetched for tunings that are over; what the last verdict chose stays for the rollout that installs it. */
@@ -292,8 +320,8 @@ export class Tuner {
   /** @returns true when an attempt was under way */
   #halt(stop: Stop): boolean {
     if (!this.#underWay) return false;
-    // A cancel that follows an interruption is a cancel, not the other way round.
-    if (this.#stop !== "canceled") this.#stop = stop;
+    // A cancel that follows an interruption is a cancel, not the other way round; else the first reason holds.
+    if (this.#stop === undefined || stop === "canceled") this.#stop = stop;
     this.#abort.abort(new DOMException(`the tuning is ${stop}`, "AbortError"));
     return true;
   }

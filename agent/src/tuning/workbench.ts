@@ -73,6 +73,8 @@ export class Workbench {
     } catch (thrown) {
       signal.throwIfAborted();
       contender.refuse(SartorError.from(thrown));
+      // Its process is gone and nobody counted what it took: a core all the while is more than it was.
+      await this.pause([], clock.monotonic() - startedAt, 1, signal);
       return undefined;
     }
     this.#open.add(session);
@@ -82,7 +84,7 @@ export class Workbench {
     const loaded = { contender, session };
     await this.noteMemory(loaded, signal);
     const after = await this.read(signal);
-    await this.pause([before, after], clock.monotonic() - startedAt, 1, signal);
+    await this.pause([before, after], clock.monotonic() - startedAt, 1, signal, session.inspectionCpuMs);
     return loaded;
   }
 
@@ -115,12 +117,20 @@ export class Workbench {
   /**
    * Pays for what was spent between the first and the last of some readings. Where nobody counts CPU time, every thread is taken to
    * have been busy.
+   *
+   * @param goneMs CPU time of processes that the readings do not hold, ms
    */
-  async pause(readings: readonly Conditions[], wallMs: number, threads: number, signal: AbortSignal): Promise<void> {
+  async pause(
+    readings: readonly Conditions[],
+    wallMs: number,
+    threads: number,
+    signal: AbortSignal,
+    goneMs = 0,
+  ): Promise<void> {
     const before = readings[0]?.ownMs ?? null;
     const after = readings.at(-1)?.ownMs ?? null;
     const counted = before === null || after === null ? -1 : after - before;
-    const pause = this.#pacer.pauseAfter(counted < 0 ? threads * wallMs : counted, wallMs);
+    const pause = this.#pacer.pauseAfter(counted < 0 ? threads * wallMs : counted + goneMs, wallMs);
     if (pause >= 1) await this.#tools.clock.sleep(pause, signal);
   }
 }

@@ -1,10 +1,7 @@
-import { fork } from "node:child_process";
-import { once } from "node:events";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { Injectable, type OnModuleDestroy, type OnModuleInit } from "@nestjs/common";
-import type { DatasetContent } from "@sartor/onnx";
+import { type DatasetContent, runWorker, type WorkerProblem } from "@sartor/onnx";
 import { type ErrorBody, SartorError } from "@sartor/shared/errors";
 import type { DatasetPurpose, Digest, ModelManifest } from "@sartor/shared/protocol";
 import { Settings } from "../config/index.js";
@@ -19,11 +16,9 @@ export type InspectReply =
   | { readonly ok: true; readonly content: DatasetContent }
   | { readonly ok: false; readonly error: ErrorBody };
 
-/** Longest time for reading a dataset, ms: the largest upload in a minute. */
-const TIME_MS = 60_000;
-/** Largest JavaScript heap of the process that reads, MiB; the samples lie outside of it and are read in pieces. */
-const HEAP_MIB = 256;
-const WORKER = fileURLToPath(new URL("./inspect-dataset-worker.js", import.meta.url));
+/** Time for the largest upload, and memory for the labels of as many samples as it can hold. */
+const LIMITS = { timeMs: 60_000, memoryBytes: 1024 ** 3 + 512 * 1024 ** 2 };
+const WORKER = new URL("./inspect-dataset-worker.js", import.meta.url);
 
 /** Reads uploaded samples, one dataset at a time, each in a process of its own. */
 @Injectable()
@@ -46,7 +41,7 @@ export class DatasetInspector implements OnModuleInit, OnModuleDestroy {
   }
 
   onModuleDestroy(): void {
-    this.#stopping.abort();
+    this.#stopping.abort(new SartorError("SRT_UNAVAILABLE", "The control plane stops."));
   }
 
   /**
@@ -75,43 +70,26 @@ export class DatasetInspector implements OnModuleInit, OnModuleDestroy {
   }
 
   private async ask(request: InspectRequest): Promise<DatasetContent> {
-    const { signal } = this.#stopping;
-    if (signal.aborted) throw stopping();
-    // No settings and no secrets of the server reach the child.
-    const child = fork(WORKER, [], {
-      env: {},
-      execArgv: [`--max-old-space-size=${HEAP_MIB}`],
-      serialization: "advanced",
-      stdio: ["ignore", "ignore", "ignore", "ipc"],
+    const reply = await runWorker<InspectReply, InspectReply>({
+      program: WORKER,
+      request,
+      limits: LIMITS,
+      signal: this.#stopping.signal,
+      receive: (answer) => answer,
+      failure: (problem) => new SartorError("SRT_DATASET_INVALID", `The samples ${sentenceOf(problem)}.`),
     });
-    const kill = () => child.kill("SIGKILL");
-    const timer = setTimeout(kill, TIME_MS);
-    signal.addEventListener("abort", kill, { once: true });
-    try {
-      const ended = once(child, "exit");
-      const answer = once(child, "message");
-      // The child's end says more than a closed channel.
-      child.send(request, () => undefined);
-      const first = await Promise.race([answer, ended.then(() => undefined)]);
-      if (first === undefined) throw signal.aborted ? stopping() : unread();
-      const reply = first[0] as InspectReply;
-      if (reply.ok) return reply.content;
-      throw SartorError.fromBody(reply.error);
-    } finally {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", kill);
-      kill();
-    }
+    if (reply.ok) return reply.content;
+    throw SartorError.fromBody(reply.error);
   }
 }
 
-function stopping(): SartorError {
-  return new SartorError("SRT_UNAVAILABLE", "The control plane stops.");
-}
-
-function unread(): SartorError {
-  return new SartorError(
-    "SRT_DATASET_INVALID",
-    `The samples could not be read within ${TIME_MS / 1_000} s and ${HEAP_MIB} MiB.`,
-  );
+function sentenceOf(problem: WorkerProblem): string {
+  switch (problem.kind) {
+    case "timed_out":
+      return `could not be read within ${problem.timeMs / 1_000} s`;
+    case "memory":
+      return `take more than ${Math.round(problem.memoryBytes / 1024 ** 2)} MiB of memory to be read`;
+    case "crashed":
+      return `ended the process that read them (${problem.ending})`;
+  }
 }

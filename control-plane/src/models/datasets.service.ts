@@ -37,6 +37,8 @@ export class DatasetsService {
     const bytes = await this.blobs.hold(request.content);
     await this.refuseForBoth(model, request);
     const { samples, classCounts } = await this.inspector.inspect(request.content, request.purpose, manifest);
+    // Reading takes its time, and datasets are read one after the other: the same content may have been added for the other purpose meanwhile.
+    await this.refuseForBoth(model, request);
     const dataset: DatasetView = {
       datasetId: this.ids.ulid(),
       model,

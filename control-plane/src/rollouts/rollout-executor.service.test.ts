@@ -118,7 +118,7 @@ function start() {
     publisher,
     chooser as never,
     { endOverdue: async () => undefined } as never,
-    { rollOutVerdicts: async () => false, afterSuccesses: async () => false } as never,
+    { followVerdicts: async () => false, afterSuccesses: async () => false } as never,
     devices as never,
     events,
     clock as never,

@@ -87,7 +87,7 @@ export class RolloutExecutor implements OnApplicationBootstrap, OnModuleDestroy 
       await this.forgetRemoved();
       await this.guarded("deadlines", () => this.endOverdue());
       await this.guarded("tunings' deadlines", () => this.tunings.endOverdue());
-      if (await this.guarded("verdicts", () => this.flow.rollOutVerdicts())) this.#again = true;
+      if (await this.guarded("verdicts", () => this.flow.followVerdicts())) this.#again = true;
       for (const rollout of (await this.guarded("rollouts", () => this.rollouts.findRunning())) ?? []) {
         await this.guarded(`rollout ${rollout.rolloutId}`, () => this.advance(rollout));
       }

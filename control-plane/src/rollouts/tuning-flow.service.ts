@@ -7,8 +7,9 @@ import { Clock, Ids } from "../config/index.js";
 import { DevicesService } from "../devices/index.js";
 import { EventBus } from "../events/index.js";
 import { type StoredTuning, TailoringService, TuningsService, type VersionPlanner } from "../tailoring/index.js";
+import type { FollowedDeployment } from "./deployment-rows.js";
 import { DeploymentsRepository, type TuneDue } from "./deployments.repository.js";
-import { type RolloutOrderRecord, RolloutsRepository } from "./rollouts.repository.js";
+import { type FixedChoice, type RolloutOrderRecord, RolloutsRepository } from "./rollouts.repository.js";
 import { followUpOf } from "./tuning-follow-up.js";
 import { VariantChooser } from "./variant-chooser.service.js";
 
@@ -75,14 +76,12 @@ export class TuningFlow {
     return dues.length === AT_ONCE;
   }
 
-  /** Begins the rollouts that verdicts lead to, some of them; tells whether there may be more. */
-  async rollOutVerdicts(): Promise<boolean> {
+  /** Does what follows from verdicts, some of them; tells whether there may be more. */
+  async followVerdicts(): Promise<boolean> {
     const due = await this.tunings.findFollowUps(AT_ONCE);
     for (const tuning of due) {
       const { tuningId, deviceId } = tuning;
-      const rolloutId = await this.rollOut(tuning);
-      if (rolloutId === undefined) await this.tunings.skipFollowUp(tuningId);
-      else this.events.emit("rollout.changed", { rolloutId });
+      await this.follow(tuning);
       this.events.emit("tuning.changed", { tuningId, deviceId });
       await pause();
     }
@@ -106,7 +105,7 @@ export class TuningFlow {
     const { model, version, tailoring } = thought.order;
     const { tune, variant, policy } = tailoring;
     try {
-      if (tune === "auto" && !(await this.helps(deviceId, model, version))) return;
+      if (tune === "auto" && !(await this.helps(deviceId, thought))) return;
       const defaults = tuningRequestSchema.parse({});
       const reason =
         tune === "always" ? "its rollout asks for it" : "few devices of its type have measured this version";
@@ -120,37 +119,48 @@ export class TuningFlow {
   }
 
   /**
-   * Whether one more device of this type should measure a version. Emulated devices never do by themselves: they would measure the machine
-   * that they run on. One that is measuring this version goes on with that.
+   * Whether one more device of this type should measure a version: as long as fewer than three were asked to measure any variant of its plan,
+   * so that one that was built later gets its turn. Emulated devices never do by themselves: they would measure the machine that they run on. One
+   * that is measuring this version goes on with that.
    */
-  private async helps(deviceId: string, model: string, version: string): Promise<boolean> {
+  private async helps(deviceId: string, { order: { model, version }, planner }: Thought): Promise<boolean> {
     const inventory = await this.tailoring.inventoryOf(deviceId);
     if (inventory.emulated) return false;
-    const [newest] = (await this.tunings.ofDevice(deviceId, 1)).items;
+    const newest = await this.tunings.newestOf(deviceId);
     const active = newest?.status === "queued" || newest?.status === "in_progress";
     if (active && newest?.model === model && newest.version === version) return false;
     const deviceType = this.tailoring.deviceTypeOf(inventory);
-    return (await this.tunings.countDevices(deviceType, model, version)) < DEVICES_THAT_MEASURE;
+    const asked = await this.tunings.devicesByVariant(deviceType, model, version);
+    const { runnable } = await planner.plan(inventory);
+    return runnable.some(({ variantId }) => (asked.get(variantId)?.size ?? 0) < DEVICES_THAT_MEASURE);
   }
 
-  /**
-   * Begins a rollout of a verdict to its one device.
-   *
-   * @returns undefined where there is nothing to roll out, or something newer was ordered
-   */
-  private async rollOut(tuning: StoredTuning): Promise<string | undefined> {
+  /** Does what follows from one verdict. */
+  private async follow(tuning: StoredTuning): Promise<void> {
     const { tuningId, deviceId, model, version } = tuning;
-    const bundles = await this.chooser.bundlesOf(model, version);
+    const bundles = await this.chooser.offeredBundlesOf(model, version);
     const followed = await this.deployments.followed(deviceId);
     const newest = await this.rollouts.newestOf(deviceId);
-    const decided = followUpOf(tuning, { followed, newest, bundleOf: (variantId) => bundles.get(variantId) });
+    const newestTuning = await this.tunings.newestOf(deviceId);
+    const bundleOf = (variantId: string) => bundles.get(variantId);
+    const decided = followUpOf(tuning, { followed, newest, newestTuning, bundleOf });
+    if ("again" in decided) return this.tunings.orderAgain(tuning, decided.again);
     if ("skipped" in decided) {
-      this.#logger.log(`The verdict of tuning ${tuningId} of ${deviceId} is not rolled out: ${decided.skipped}.`);
-      return undefined;
+      this.#logger.log(`Nothing follows from the verdict of tuning ${tuningId} of ${deviceId}: ${decided.skipped}.`);
+      return this.tunings.skipFollowUp(tuningId);
     }
+    await this.rollOut(tuning, decided.choice, followed);
+  }
+
+  /** Begins a rollout of a verdict to its one device, unless that was done already. */
+  private async rollOut(
+    { tuningId, deviceId, model, version }: StoredTuning,
+    choice: FixedChoice,
+    followed: FollowedDeployment | undefined,
+  ): Promise<void> {
     const before = followed === undefined ? undefined : await this.rollouts.orderOf(followed.rolloutId);
     const device = await this.devices.summary(deviceId);
-    const { variant, intraOpThreads } = decided.choice.tailoring;
+    const { variant, intraOpThreads } = choice.tailoring;
     const threads = intraOpThreads === 1 ? "1 thread" : `${intraOpThreads} threads`;
     const rolloutId = this.ids.ulid();
     const begun = await this.rollouts.insert({
@@ -161,11 +171,11 @@ export class TuningFlow {
       deadlineMs: before?.deadlineMs ?? DEADLINE_MS,
       probe: before?.probe ?? PROBE,
       tailoring: rolloutTailoringSchema.parse({ policy: before?.tailoring.policy ?? {}, tune: "never" }),
-      follows: { tuningId, choice: decided.choice },
+      follows: { tuningId, choice },
       createdAt: this.clock.now(),
       waves: [[deviceId]],
     });
-    return begun ? rolloutId : undefined;
+    if (begun) this.events.emit("rollout.changed", { rolloutId });
   }
 
   private async versionFor(
@@ -180,9 +190,12 @@ export class TuningFlow {
       const serving = (await this.devices.summary(deviceId))?.serving;
       if (serving?.model != null && serving.version !== null) return { model: serving.model, version: serving.version };
     }
+    const half = model !== undefined || version !== undefined;
     throw new SartorError(
       "SRT_INVALID_REQUEST",
-      "Name a model and a version: the device neither serves one nor is told to.",
+      half
+        ? "Name both a model and a version, or neither."
+        : "Name a model and a version: the device neither serves one nor is told to.",
     );
   }
 }

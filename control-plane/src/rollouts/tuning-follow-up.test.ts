@@ -45,6 +45,7 @@ const tuning = (changes: Partial<StoredTuning> = {}): StoredTuning =>
 const context = (changes: Partial<FollowUpContext> = {}): FollowUpContext => ({
   followed: { bundleId: "bundle-fp32", status: "succeeded", runtime: runtimeWith(1) },
   newest: { rolloutId: "04" },
+  newestTuning: { tuningId: "05" },
   bundleOf: (variantId) => variantId.replace("variant", "bundle"),
   ...changes,
 });
@@ -91,9 +92,10 @@ describe("a verdict that says switch", () => {
       /something else/,
     ],
     ["nobody knows its candidate", { candidates: [candidate("fp32", 1)] }, {}, /not among/],
-    ["its variant has no bundle", {}, { bundleOf: () => undefined }, /not among/],
+    ["its variant was built anew", {}, { bundleOf: () => undefined }, /built anew/],
+    ["a newer tuning is there", {}, { newestTuning: { tuningId: "06" } }, /tuning 06 came later/],
     ["the device is told to run it already", {}, {}, /already/],
-    ["it says hold", { report: report({ verdict: null }) }, {}, /does not say switch/],
+    ["it says nothing", { report: report({ verdict: null }) }, {}, /does not say switch/],
   ])("is left alone where %s", (what, changes, given, reason) => {
     const already = what.includes("already");
     const followed = already
@@ -109,6 +111,32 @@ describe("a verdict that says switch", () => {
 
   it("of a tuning that the device did again by itself stands although its first one led to a rollout", () => {
     const again = tuning({ tuningId: "08", originId: "05" });
-    expect(followUpOf(again, context({ newest: { rolloutId: "09" } }))).toHaveProperty("choice");
+    const given = context({ newest: { rolloutId: "09" }, newestTuning: { tuningId: "08" } });
+    expect(followUpOf(again, given)).toHaveProperty("choice");
+  });
+});
+
+describe("a verdict that held back", () => {
+  const verdict = { decision: "hold", candidateId: "int8 cpu 2", gain: null, reason: "too recent" } as const;
+  const held = (changes: Partial<StoredTuning> = {}) => tuning({ report: report({ verdict }), ...changes });
+
+  it("is measured again once its time is over, without what was built anew since", () => {
+    expect(followUpOf(held(), context())).toEqual({ again: held().candidates });
+    const bundleOf = (variantId: string) => (variantId === "variant-int8" ? "bundle-int8" : undefined);
+    expect(followUpOf(held(), context({ bundleOf }))).toEqual({ again: held().candidates.slice(1) });
+  });
+
+  it.each<[string, Partial<StoredTuning>, Partial<FollowUpContext>]>([
+    ["a rollout was ordered since", {}, { newest: { rolloutId: "06" } }],
+    ["one was ordered since the device did it again by itself", { originId: "02" }, { newest: { rolloutId: "06" } }],
+    ["the device measured since", {}, { newestTuning: { tuningId: "06" } }],
+    ["what was faster was built anew", {}, { bundleOf: () => undefined }],
+    [
+      "the device is told to serve something else",
+      {},
+      { followed: { bundleId: "bundle-other", status: "succeeded", runtime: null } },
+    ],
+  ])("is left alone where %s", (_what, changes, given) => {
+    expect(followUpOf(held(changes), context(given))).toHaveProperty("skipped");
   });
 });

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { RuntimeSettings } from "@sartor/shared/protocol";
-import type { StoredTuning } from "../tailoring/index.js";
+import type { OrderedCandidate, StoredTuning } from "../tailoring/index.js";
 import type { StoredDeployment } from "./deployment-rows.js";
 import type { FixedChoice } from "./rollouts.repository.js";
 
@@ -12,27 +12,37 @@ export interface FollowUpContext {
     | undefined;
   /** The newest rollout that the device is in, canceled ones left out. */
   readonly newest: { readonly rolloutId: string } | undefined;
-  /** The bundle of a variant. */
+  /** The newest tuning of the device, ordered or done again by itself. */
+  readonly newestTuning: { readonly tuningId: string } | undefined;
+  /** The bundle of a variant that is offered; undefined for one that was replaced. */
   readonly bundleOf: (variantId: string) => string | undefined;
 }
 
-/** What to install, or why not. */
-export type FollowUp = { readonly choice: FixedChoice } | { readonly skipped: string };
+/** What to install, what to measure again, or why nothing follows. */
+export type FollowUp =
+  | { readonly choice: FixedChoice }
+  | { readonly again: readonly OrderedCandidate[] }
+  | { readonly skipped: string };
 
 /**
- * Decides whether a device is to be given what its tuning's verdict names. Not where anything newer was ordered for it: ids rise with time, so a rollout
- * with a higher id than the tuning's came later. A tuning that the device did again by itself has a new id, and is about what served when it
+ * Decides what follows from a verdict: a switch is installed; where the device held back with one, it measures again once that is over. Not where
+ * anything newer was ordered for it: ids rise with time, so what has a higher id than the tuning came later. A tuning that the device did again by itself has a new id, and is about what served when it
  * began: so that has to be what the device is told to serve still.
  */
-export function followUpOf(tuning: StoredTuning, { followed, newest, bundleOf }: FollowUpContext): FollowUp {
+export function followUpOf(tuning: StoredTuning, context: FollowUpContext): FollowUp {
+  const { followed, newest, newestTuning, bundleOf } = context;
   const { report, originId, tuningId } = tuning;
   const verdict = report?.verdict;
-  if (report === null || verdict?.decision !== "switch") return { skipped: "it does not say switch" };
+  if (report === null || verdict == null || verdict.decision === "keep") return { skipped: "it does not say switch" };
+  const holds = verdict.decision === "hold";
   const winner = tuning.candidates.find(({ candidateId }) => candidateId === verdict.candidateId);
   const bundleId = winner === undefined ? undefined : bundleOf(winner.variantId);
-  if (winner === undefined || bundleId === undefined)
-    return { skipped: "its candidate is not among those of the order" };
-  if (originId === null && newest !== undefined && newest.rolloutId > tuningId) {
+  if (winner === undefined) return { skipped: "its candidate is not among those of the order" };
+  if (bundleId === undefined) return { skipped: `variant ${winner.candidate.variant.name} was built anew since` };
+  if (newestTuning !== undefined && newestTuning.tuningId > tuningId) {
+    return { skipped: `tuning ${newestTuning.tuningId} came later` };
+  }
+  if ((holds || originId === null) && newest !== undefined && newest.rolloutId > tuningId) {
     return { skipped: `rollout ${newest.rolloutId} was ordered later` };
   }
   if (followed !== undefined && followed.status !== "succeeded") return { skipped: "a deployment is under way" };
@@ -43,6 +53,7 @@ export function followUpOf(tuning: StoredTuning, { followed, newest, bundleOf }:
   if (followed?.bundleId === bundleId && isDeepStrictEqual(followed.runtime, winner.runtime)) {
     return { skipped: "the device is told to run it already" };
   }
+  if (holds) return { again: tuning.candidates.filter(({ variantId }) => bundleOf(variantId) !== undefined) };
   const measured = report.results.find(({ candidateId }) => candidateId === winner.candidateId);
   return {
     choice: {

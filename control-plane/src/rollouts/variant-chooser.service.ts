@@ -79,6 +79,12 @@ export class VariantChooser {
     });
   }
 
+  /** The same for those variants that are offered now, without what was built anew since. */
+  async offeredBundlesOf(model: string, version: string): Promise<ReadonlyMap<string, string>> {
+    const { variants } = await this.models.get(model, version);
+    return new Map(variants.map(({ variantId, bundleId }) => [variantId, bundleId]));
+  }
+
   /** The bundles of a version, by their variants' ids. */
   async bundlesOf(model: string, version: string): Promise<ReadonlyMap<string, string>> {
     const bundles = await this.bundles.ofVersion(model, version);

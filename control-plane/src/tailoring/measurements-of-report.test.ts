@@ -2,6 +2,9 @@ import { type TuningReport, type TuningResult, tuningReportSchema } from "@sarto
 import { describe, expect, it } from "vitest";
 import { measurementsOf } from "./measurements-of-report.js";
 
+const DIGEST = `sha256:${"a".repeat(64)}` as const;
+const OTHER = `sha256:${"b".repeat(64)}` as const;
+
 const result = (changes: Partial<TuningResult> = {}): TuningResult => ({
   candidateId: "fp32 cpu 2",
   variant: { name: "fp32", kind: "fp32" },
@@ -56,8 +59,11 @@ let ids = 0;
 const context = {
   deviceType: "raspberry-pi-4",
   emulated: false,
-  macs: 77,
-  variants: new Set(["fp32"]),
+  variants: new Map([
+    ["fp32 cpu 2", { name: "fp32", digest: DIGEST, macs: 77 }],
+    ["fp32 cpu 4", { name: "fp32", digest: DIGEST, macs: 77 }],
+    ["fp32-pruned cpu 2", { name: "fp32-pruned", digest: OTHER, macs: 50 }],
+  ]),
   measuredAt: 1_000,
   newId: () => `01HZZZZZZZZZZZZZZZZZZZZZ${String(++ids).padStart(2, "0")}`,
 };
@@ -75,6 +81,18 @@ describe("what a report adds to the measurements", () => {
     expect(measured[0]).not.toHaveProperty("powerMilliwatts");
   });
 
+  it("says which content it holds for, and how much that computes", () => {
+    const pruned = { name: "fp32-pruned", kind: "fp32" as const };
+    const measured = measurementsOf(
+      report(result(), result({ candidateId: "fp32-pruned cpu 2", variant: pruned })),
+      context,
+    );
+    expect(measured.map(({ macs, variant }) => [macs, variant.digest])).toEqual([
+      [77, DIGEST],
+      [50, OTHER],
+    ]);
+  });
+
   it("is dated by the control plane's clock", () => {
     expect(measurementsOf(report(result()), context)[0]?.measuredAt).toBe(1_000);
   });
@@ -84,7 +102,8 @@ describe("what a report adds to the measurements", () => {
     ["was never reached", { outcome: "not_reached", runs: 0, p50Ms: null, p95Ms: null }],
     ["has no time", { p50Ms: null, p95Ms: null }],
     ["took no time at all", { p50Ms: 0, p95Ms: 0 }],
-    ["belongs to no variant of the version", { variant: { name: "unknown", kind: "fp32" } }],
+    ["was not ordered and did not serve", { candidateId: "fp32 cpu 8" }],
+    ["is another variant than its candidate", { variant: { name: "unknown", kind: "fp32" } }],
     ["ran on something that plans do not know", { executionProvider: "abacus" as never }],
   ])("leaves out what %s", (_what, changes) => {
     const { results, ...rest } = report(result());

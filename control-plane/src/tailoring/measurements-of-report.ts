@@ -1,4 +1,5 @@
 import {
+  type Digest,
   executionProviderSchema,
   runtimeAdapterSchema,
   type TuningMeasurement,
@@ -12,12 +13,19 @@ export interface ReportContext {
   /** Kind of hardware of the device that sent it. */
   readonly deviceType: string;
   readonly emulated: boolean;
-  /** Multiply-accumulates of the model, and its variants' names. */
-  readonly macs: number;
-  readonly variants: ReadonlySet<string>;
+  /** What each candidate was made of, by its id: those of the order, and what served. */
+  readonly variants: ReadonlyMap<string, MeasuredVariant>;
   /** By the control plane's clock: a device's own may be years off, and what is too old does not count. */
   readonly measuredAt: number;
   readonly newId: () => string;
+}
+
+/** The variant behind a candidate. A name may stand for another one by now. */
+export interface MeasuredVariant {
+  readonly name: string;
+  readonly digest: Digest;
+  /** Multiply-accumulates of one inference. */
+  readonly macs: number;
 }
 
 /** What a tuning report says of the cost of candidates: one measurement for each that ran at all. */
@@ -33,9 +41,8 @@ function measurementOf(
   const ran = (result.outcome === "measured" || result.outcome === "eliminated") && result.runs >= 1;
   const executionProvider = executionProviderSchema.safeParse(result.executionProvider);
   const adapter = runtimeAdapterSchema.safeParse(result.adapter);
-  if (!ran || !executionProvider.success || !adapter.success || !context.variants.has(result.variant.name)) {
-    return undefined;
-  }
+  const variant = context.variants.get(result.candidateId);
+  if (!ran || !executionProvider.success || !adapter.success || variant?.name !== result.variant.name) return undefined;
   const { powerModeId, onnxRuntimeVersion } = report.environment;
   const measurement = tuningMeasurementSchema.safeParse({
     measurementId: context.newId(),
@@ -44,8 +51,8 @@ function measurementOf(
     emulated: context.emulated,
     model: report.model,
     version: report.version,
-    macs: context.macs,
-    variant: result.variant,
+    macs: variant.macs,
+    variant: { ...result.variant, digest: variant.digest },
     executionProvider: executionProvider.data,
     adapter: adapter.data,
     intraOpThreads: result.intraOpThreads,

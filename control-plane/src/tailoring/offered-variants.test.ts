@@ -6,12 +6,13 @@ import { runnableCandidates, runtimeOf, toModelCard } from "./offered-variants.j
 const variant = (name: string, macs: number, accuracy: number | null): OfferedVariant =>
   ({
     variantId: `id-${name}`,
+    digest: `digest-${name}`,
     name,
     kind: name.startsWith("fp32") ? "fp32" : name,
     bytes: 100,
     runtime: { sessionConfig: { "session.intra_op.allow_spinning": "0", shared: "variant" } },
     card: {
-      accuracy: accuracy === null ? null : { accuracy },
+      accuracy: accuracy === null ? null : { accuracy, referenceAccuracy: 0.6 },
       cost: { macs, bytes: 90 },
       network: { family: "convolution", activationBytes: 5 },
     },
@@ -42,9 +43,24 @@ describe("a model as planning sees it", () => {
       macs: 10,
       activationBytes: 5,
       variants: [
-        { name: "int8-u8s8", kind: "int8-u8s8", fileBytes: 100, accuracy: 0.5 },
-        { name: "fp32", kind: "fp32", fileBytes: 100 },
-        { name: "fp32-pruned", kind: "fp32", fileBytes: 100, accuracy: 0.4, macs: 7 },
+        {
+          name: "int8-u8s8",
+          kind: "int8-u8s8",
+          digest: "digest-int8-u8s8",
+          fileBytes: 100,
+          accuracy: 0.5,
+          referenceAccuracy: 0.6,
+        },
+        { name: "fp32", kind: "fp32", digest: "digest-fp32", fileBytes: 100 },
+        {
+          name: "fp32-pruned",
+          kind: "fp32",
+          digest: "digest-fp32-pruned",
+          fileBytes: 100,
+          accuracy: 0.4,
+          referenceAccuracy: 0.6,
+          macs: 7,
+        },
       ],
     });
   });

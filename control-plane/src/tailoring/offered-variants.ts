@@ -18,11 +18,14 @@ export function toModelCard(model: string, version: string, variants: readonly O
     family: reference.network.family,
     macs,
     activationBytes: reference.network.activationBytes,
-    variants: variants.map(({ name, kind, bytes, card }) => ({
+    variants: variants.map(({ name, kind, digest, bytes, card }) => ({
       name,
       kind,
+      digest,
       fileBytes: bytes,
-      ...(card.accuracy === null ? {} : { accuracy: card.accuracy.accuracy }),
+      ...(card.accuracy === null
+        ? {}
+        : { accuracy: card.accuracy.accuracy, referenceAccuracy: card.accuracy.referenceAccuracy }),
       ...(card.cost.macs === macs ? {} : { macs: card.cost.macs }),
     })),
   };

@@ -39,6 +39,8 @@ export interface NewTuning
   > {
   /** The deployment whose success asks for it. */
   readonly deploymentId: string | null;
+  /** The tuning whose verdict it follows; null for all others. */
+  readonly follows: string | null;
   readonly deadlineAt: number;
 }
 
@@ -81,6 +83,7 @@ export function toTuningRow(tuning: NewTuning): TuningTable {
     reason: tuning.reason,
     apply: tuning.apply ? 1 : 0,
     candidates: JSON.stringify(tuning.candidates),
+    variants: JSON.stringify([...new Set(tuning.candidates.map(({ variantId }) => variantId))]),
     rules: JSON.stringify(tuning.rules),
     budget: JSON.stringify(tuning.budget),
     progress: 0,
@@ -88,6 +91,7 @@ export function toTuningRow(tuning: NewTuning): TuningTable {
     report_sequence: null,
     report_at: null,
     follow_up: null,
+    follow_up_at: null,
     rollout_id: null,
     origin_id: null,
     deployment_id: tuning.deploymentId,

@@ -17,8 +17,9 @@ import { ModelsService } from "../models/index.js";
 import { type OfferedVariant, VariantsService } from "../variants/index.js";
 import { FirmwareProfiles } from "./firmware-profiles.service.js";
 import { MeasurementsRepository } from "./measurements.repository.js";
-import { measurementsOf } from "./measurements-of-report.js";
+import { type MeasuredVariant, measurementsOf } from "./measurements-of-report.js";
 import { toModelCard } from "./offered-variants.js";
+import type { OrderedCandidate } from "./stored-tuning.js";
 import { VersionPlanner } from "./version-planner.js";
 
 /** A plan request with its defaults filled in. */
@@ -106,19 +107,45 @@ export class TailoringService {
     return this.measurements.ofVersion(model, version, limit, before);
   }
 
-  /** What a report says of the costs of candidates; nothing where nobody knows what the device is. */
-  async measuredBy(report: TuningReport, measuredAt: number): Promise<TuningMeasurement[]> {
+  /**
+   * What a report says of the costs of candidates; nothing where nobody knows what the device is.
+   *
+   * @param ordered the candidates of its tuning
+   */
+  async measuredBy(
+    report: TuningReport,
+    ordered: readonly OrderedCandidate[],
+    measuredAt: number,
+  ): Promise<TuningMeasurement[]> {
     const inventory = await this.devices.inventory(report.deviceId);
     if (inventory === undefined) return [];
-    const variants = await this.offered(report.model, report.version);
     return measurementsOf(report, {
       deviceType: this.deviceTypeOf(inventory),
       emulated: inventory.emulated,
-      macs: toModelCard(report.model, report.version, variants).macs,
-      variants: new Set(variants.map(({ name }) => name)),
+      variants: await this.measuredVariants(report, ordered),
       measuredAt,
       newId: () => this.ids.ulid(),
     });
+  }
+
+  /** The variants behind the candidates of a report, by the candidates' ids: as they were ordered, replaced since or not. */
+  private async measuredVariants(
+    { model, version, incumbent }: TuningReport,
+    ordered: readonly OrderedCandidate[],
+  ): Promise<Map<string, MeasuredVariant>> {
+    const ids = new Map(ordered.map(({ candidateId, variantId }) => [candidateId, variantId]));
+    const served = incumbent?.candidateId ?? null;
+    if (served !== null && !ids.has(served)) {
+      const { variants } = await this.models.get(model, version);
+      const found = variants.find(({ bundleId }) => bundleId === incumbent?.bundleId);
+      if (found !== undefined) ids.set(served, found.variantId);
+    }
+    const measured = new Map<string, MeasuredVariant>();
+    for (const [candidateId, variantId] of ids) {
+      const { name, digest, card } = await this.variants.built(variantId);
+      if (card !== null) measured.set(candidateId, { name, digest, macs: card.cost.macs });
+    }
+    return measured;
   }
 
   /** Variants with their cards that can be rolled out: those that have a bundle. */

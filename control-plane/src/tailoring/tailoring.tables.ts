@@ -10,14 +10,18 @@ export interface TuningTable {
   reason: string;
   apply: number;
   candidates: string;
+  /** Ids of the candidates' variants. */
+  variants: string;
   rules: string;
   budget: string;
   progress: number;
   report: string | null;
   report_sequence: number | null;
   report_at: number | null;
-  /** `due` until its verdict is rolled out; null where there is nothing to roll out. */
+  /** `due` until its verdict is followed: by a rollout, or by another tuning where it says hold; null where nothing follows. */
   follow_up: "due" | "done" | "skipped" | null;
+  /** When that may be done first. */
+  follow_up_at: number | null;
   rollout_id: string | null;
   /** The tuning whose order the device followed again because its environment changed; null for what was ordered. */
   origin_id: string | null;

@@ -1,6 +1,6 @@
 import { Injectable } from "@nestjs/common";
 import type { TuningMeasurement, TuningReport } from "@sartor/shared/protocol";
-import type { Kysely, Transaction } from "kysely";
+import { type Kysely, sql, type Transaction } from "kysely";
 import { Database } from "../database/index.js";
 import { addMeasurements } from "./measurements.repository.js";
 import { type NewTuning, type StoredTuning, toStoredTuning, toTuningRow } from "./stored-tuning.js";
@@ -9,6 +9,8 @@ import type { TailoringTables, TuningTable } from "./tailoring.tables.js";
 /** Tunings kept of a device; older ones that ended go. */
 export const TUNINGS_KEPT = 50;
 const ACTIVE = ["queued", "in_progress"] as const;
+/** Newest tunings of a type and a version that say who measured what. */
+const TUNINGS_COUNTED = 64;
 /** Changes worked through in one transaction. */
 const ROWS_AT_ONCE = 200;
 
@@ -34,10 +36,12 @@ export class TuningsRepository {
   /**
    * Adds a tuning in the place of the one that is under way on the device, if any.
    *
-   * @returns the ids of those that it took the place of
+   * @returns the ids of those that it took the place of; undefined where the verdict that it follows was settled already
    */
-  order(tuning: NewTuning): Promise<string[]> {
-    return this.database.transaction<TailoringTables, string[]>(async (db) => {
+  order(tuning: NewTuning): Promise<string[] | undefined> {
+    return this.database.transaction<TailoringTables, string[] | undefined>(async (db) => {
+      await this.lockDevice(db, tuning.deviceId);
+      if (tuning.follows !== null && !(await settleFollowUp(db, tuning.follows, null))) return undefined;
       const superseded = await db
         .updateTable("tuning")
         .set({ status: "canceled", finished_at: tuning.createdAt })
@@ -87,6 +91,7 @@ export class TuningsRepository {
   ): Promise<TakenReport> {
     const { deviceId } = report;
     return this.database.transaction<TailoringTables, TakenReport>(async (db) => {
+      await this.lockDevice(db, deviceId);
       const known = await db
         .selectFrom("tuning")
         .select("tuning_id")
@@ -110,7 +115,8 @@ export class TuningsRepository {
       }
       if (report.trigger !== "environment_changed" || row.report === null) {
         const { report: text, report_sequence, report_at } = held;
-        const late = { report: text, report_sequence, report_at };
+        // What came too late is a tuning that the device finished all the same: its order stands again.
+        const late = { report: text, report_sequence, report_at, told: 0 };
         await db.updateTable("tuning").set(late).where("tuning_id", "=", row.tuning_id).execute();
         return { outcome: "late", tuning: toStoredTuning({ ...row, ...late }) };
       }
@@ -187,39 +193,54 @@ export class TuningsRepository {
     return row !== undefined;
   }
 
-  /** Real devices of a type that measured a version, or are at it. */
-  async countDevices(deviceType: string, model: string, version: string): Promise<number> {
-    const row = await this.#db
+  /** Real devices of a type that measured a version or are at it, by the variants that they were asked to measure; by the newest tunings. */
+  async devicesByVariant(deviceType: string, model: string, version: string): Promise<Map<string, Set<string>>> {
+    const rows = await this.#db
       .selectFrom("tuning")
-      .select((eb) => eb.fn.count<number>("device_id").distinct().as("count"))
+      .select(["device_id", "variants"])
       .where("device_type", "=", deviceType)
       .where("emulated", "=", 0)
       .where("model", "=", model)
       .where("version", "=", version)
       .where("status", "in", [...ACTIVE, "succeeded"])
-      .executeTakeFirstOrThrow();
-    return Number(row.count);
+      .orderBy("tuning_id", "desc")
+      .limit(TUNINGS_COUNTED)
+      .execute();
+    const devices = new Map<string, Set<string>>();
+    for (const row of rows) {
+      for (const variantId of JSON.parse(row.variants) as string[]) {
+        devices.set(variantId, (devices.get(variantId) ?? new Set()).add(row.device_id));
+      }
+    }
+    return devices;
   }
 
-  /** Tunings whose verdict is to be rolled out, oldest first. */
-  async findFollowUps(limit: number): Promise<StoredTuning[]> {
+  /** Tunings whose verdict is to be followed now, oldest first. */
+  async findFollowUps(limit: number, now: number): Promise<StoredTuning[]> {
     const rows = await this.#db
       .selectFrom("tuning")
       .selectAll()
       .where("follow_up", "=", "due")
+      .where("follow_up_at", "<=", now)
       .orderBy("tuning_id")
       .limit(limit)
       .execute();
     return rows.map(toStoredTuning);
   }
 
-  /** Notes that a verdict is not rolled out. */
+  /** Notes that nothing follows from a verdict. */
   async skipFollowUp(tuningId: string): Promise<void> {
     await this.#db.updateTable("tuning").set({ follow_up: "skipped" }).where("tuning_id", "=", tuningId).execute();
   }
 
   async forget(deviceId: string): Promise<void> {
     await this.#db.deleteFrom("tuning").where("device_id", "=", deviceId).execute();
+  }
+
+  /** Has orders and reports of one device wait for each other; SQLite runs one transaction at a time anyway. */
+  private async lockDevice(db: Db, deviceId: string): Promise<void> {
+    if (this.database.dialect !== "postgres") return;
+    await sql`select device_id from device where device_id = ${deviceId} for no key update`.execute(db);
   }
 
   get #db() {
@@ -267,11 +288,11 @@ export async function tuningToTell<T extends TailoringTables>(
   return toStoredTuning(newest);
 }
 
-/** Within a later module's transaction: notes the rollout that a verdict led to; false where it was settled already. */
+/** Within a transaction: notes that a verdict was followed, and the rollout if it led to one; false where it was settled already. */
 export async function settleFollowUp<T extends TailoringTables>(
   transaction: Kysely<T>,
   tuningId: string,
-  rolloutId: string,
+  rolloutId: string | null,
 ): Promise<boolean> {
   const db = transaction as unknown as Kysely<TailoringTables>;
   const result = await db
@@ -285,7 +306,7 @@ export async function settleFollowUp<T extends TailoringTables>(
 
 /** The row with the report in it. */
 function holding(row: TuningTable, report: TuningReport, now: number): TuningTable {
-  const switches = report.status === "succeeded" && report.verdict?.decision === "switch";
+  const followUpAt = row.apply === 1 && report.status === "succeeded" ? followUpTime(row, report, now) : null;
   return {
     ...row,
     status: report.status,
@@ -293,10 +314,21 @@ function holding(row: TuningTable, report: TuningReport, now: number): TuningTab
     report: JSON.stringify(report),
     report_sequence: report.sequence,
     report_at: report.at,
-    follow_up: switches && row.apply === 1 ? "due" : null,
+    follow_up: followUpAt === null ? null : "due",
+    follow_up_at: followUpAt,
     told: 0,
     finished_at: now,
   };
+}
+
+/**
+ * When a verdict may be followed: a switch at once, a hold when the last switch is surely long enough ago (the device knows since when, we only
+ * know that it was before now).
+ */
+function followUpTime(row: Pick<TuningTable, "rules">, { verdict }: TuningReport, now: number): number | null {
+  if (verdict?.decision === "switch") return now;
+  const { hysteresisMs } = JSON.parse(row.rules) as StoredTuning["rules"];
+  return verdict?.decision === "hold" ? now + hysteresisMs : null;
 }
 
 async function prune(db: Db, deviceId: string): Promise<void> {

@@ -5,7 +5,7 @@ import type { z } from "zod";
 import { Clock, Ids } from "../config/index.js";
 import { DevicesService } from "../devices/index.js";
 import { EventBus, type Received } from "../events/index.js";
-import { type StoredTuning, toTuningView } from "./stored-tuning.js";
+import { type NewTuning, type OrderedCandidate, type StoredTuning, toTuningView } from "./stored-tuning.js";
 import { TailoringService } from "./tailoring.service.js";
 import { type ActiveTuning, TuningsRepository } from "./tunings.repository.js";
 import type { VersionPlanner } from "./version-planner.js";
@@ -73,7 +73,7 @@ export class TuningsService implements OnModuleInit {
     }
     const now = this.clock.now();
     const tuningId = this.ids.ulid();
-    const superseded = await this.repository.order({
+    await this.place({
       tuningId,
       deviceId,
       model: request.model,
@@ -86,15 +86,11 @@ export class TuningsService implements OnModuleInit {
       deviceType: plan.deviceType,
       emulated: inventory.emulated,
       deploymentId: request.deploymentId,
+      follows: null,
       createdAt: now,
       deadlineAt: now + request.budgetSeconds * 1_000 + GRACE_MS,
     });
-    this.#active.set(deviceId, { tuningId, deviceId, status: "queued", progress: 0 });
-    const view = await this.get(tuningId);
-    for (const canceled of superseded) this.events.emit("tuning.changed", { tuningId: canceled, deviceId });
-    this.events.emit("tuning.changed", { tuningId, deviceId });
-    this.events.emit("tuning.ordered", { deviceId });
-    return view;
+    return this.get(tuningId);
   }
 
   /** @throws SartorError SRT_TUNING_UNKNOWN */
@@ -151,12 +147,37 @@ export class TuningsService implements OnModuleInit {
     }
   }
 
-  /** Tunings whose verdict is to be rolled out, oldest first. */
+  /** Tunings whose verdict is to be followed now, oldest first. */
   findFollowUps(limit: number): Promise<StoredTuning[]> {
-    return this.repository.findFollowUps(limit);
+    return this.repository.findFollowUps(limit, this.clock.now());
   }
 
-  /** Notes that a verdict is not rolled out. */
+  /**
+   * Has a device measure again what it held back with because its last switch was too recent: what was faster then need not be now. Once for each
+   * such verdict.
+   *
+   * @param candidates those of its candidates that are still offered
+   */
+  async orderAgain(held: StoredTuning, candidates: readonly OrderedCandidate[]): Promise<void> {
+    const now = this.clock.now();
+    await this.place({
+      ...held,
+      tuningId: this.ids.ulid(),
+      reason: "when it measured last, its last switch was too recent for another",
+      candidates,
+      deploymentId: null,
+      follows: held.tuningId,
+      createdAt: now,
+      deadlineAt: now + held.budget.seconds * 1_000 + GRACE_MS,
+    });
+  }
+
+  /** The newest tuning of a device, ordered or done again by itself; undefined where there is none. */
+  async newestOf(deviceId: string): Promise<StoredTuning | undefined> {
+    return (await this.repository.ofDevice(deviceId, 1))[0];
+  }
+
+  /** Notes that nothing follows from a verdict. */
   skipFollowUp(tuningId: string): Promise<void> {
     return this.repository.skipFollowUp(tuningId);
   }
@@ -166,9 +187,13 @@ export class TuningsService implements OnModuleInit {
     return this.repository.ofDeployment(deviceId, deploymentId);
   }
 
-  /** Real devices of a type that measured a version, or are at it. */
-  countDevices(deviceType: string, model: string, version: string): Promise<number> {
-    return this.repository.countDevices(deviceType, model, version);
+  /** Real devices of a type that measured a version or are at it, by the variants that they were asked to measure. */
+  devicesByVariant(
+    deviceType: string,
+    model: string,
+    version: string,
+  ): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
+    return this.repository.devicesByVariant(deviceType, model, version);
   }
 
   // --- from devices ------------------------------------------------------------------------------
@@ -180,7 +205,7 @@ export class TuningsService implements OnModuleInit {
       this.#logger.warn(`${deviceId} reported on a tuning that it was not asked for.`);
       return;
     }
-    const measurements = await this.tailoring.measuredBy(message, receivedAt);
+    const measurements = await this.tailoring.measuredBy(message, ordered.candidates, receivedAt);
     const taken = await this.repository.take(message, measurements, receivedAt, this.ids.ulid());
     if (taken.outcome === "ignored") return;
     const { tuningId } = taken.tuning;
@@ -202,6 +227,16 @@ export class TuningsService implements OnModuleInit {
     if (await this.repository.setProgress(active.tuningId, tuning.progress)) {
       this.events.emit("tuning.changed", { tuningId: active.tuningId, deviceId });
     }
+  }
+
+  private async place(tuning: NewTuning): Promise<void> {
+    const { tuningId, deviceId } = tuning;
+    const superseded = await this.repository.order(tuning);
+    if (superseded === undefined) return;
+    this.#active.set(deviceId, { tuningId, deviceId, status: "queued", progress: 0 });
+    for (const canceled of superseded) this.events.emit("tuning.changed", { tuningId: canceled, deviceId });
+    this.events.emit("tuning.changed", { tuningId, deviceId });
+    this.events.emit("tuning.ordered", { deviceId });
   }
 
   private ended({ tuningId, deviceId }: Pick<ActiveTuning, "tuningId" | "deviceId">): void {

@@ -30,6 +30,8 @@ export interface AttemptContext {
 export class BuildAttempt implements OnModuleInit {
   readonly #logger = new Logger("Builds");
   readonly #folder: string;
+  /** Builds whose last attempt ended because the database was away: it could not be written down that this is no crash. */
+  readonly #cutOff = new Set<string>();
 
   constructor(
     private readonly settings: Settings,
@@ -64,6 +66,10 @@ export class BuildAttempt implements OnModuleInit {
 
   /** Begins an attempt, unless the build has ended; what crashed too often is given up. */
   private async begin(buildId: string): Promise<StoredBuild | undefined> {
+    if (this.#cutOff.has(buildId)) {
+      await this.builds.forgive(buildId);
+      this.#cutOff.delete(buildId);
+    }
     const build = await this.builds.begin(buildId, this.clock.now());
     if (build === undefined || build.attempts <= MOST_CRASHES) return build;
     const guilty = build.steps.find(({ status }) => status === "in_progress");
@@ -96,7 +102,10 @@ export class BuildAttempt implements OnModuleInit {
         await this.builds.forgive(buildId);
         return "ended";
       }
-      if (isDatabaseAway(thrown)) throw thrown;
+      if (isDatabaseAway(thrown)) {
+        this.#cutOff.add(buildId);
+        throw thrown;
+      }
       if (thrown instanceof SartorError && thrown.code === "SRT_BUILD_CRASHED") {
         this.#logger.warn(`Build ${buildId}: ${thrown.message}`);
         return "crashed";

@@ -10,12 +10,13 @@ import { BuildsRepository } from "./builds.repository.js";
 const LOOK_INTERVAL_MS = 10_000;
 
 interface Run {
+  readonly versionId: string;
   readonly abort: AbortController;
   done: Promise<void>;
   progress: BuildProgress | null;
 }
 
-/** Runs builds in their order, so many at once. What was begun when the process ended goes on at the next start. */
+/** Runs builds in their order, so many at once, but of one version one after the other: each may replace what the other offers. What was begun when the process ended goes on at the next start. */
 @Injectable()
 export class BuildRunner implements OnApplicationBootstrap, OnModuleDestroy {
   readonly #logger = new Logger("Builds");
@@ -72,12 +73,17 @@ export class BuildRunner implements OnApplicationBootstrap, OnModuleDestroy {
   private async look(): Promise<void> {
     for (const { buildId, versionId } of await this.builds.unfinished()) {
       if (this.#stopping || this.#runs.size >= this.settings.buildsAtOnce) return;
-      if (!this.#runs.has(buildId) && (await this.models.record(versionId)).ready) this.start(buildId);
+      if (this.isUnderWay(versionId)) continue;
+      if ((await this.models.record(versionId)).ready) this.start(buildId, versionId);
     }
   }
 
-  private start(buildId: string): void {
-    const run: Run = { abort: new AbortController(), done: Promise.resolve(), progress: null };
+  private isUnderWay(versionId: string): boolean {
+    return [...this.#runs.values()].some((run) => run.versionId === versionId);
+  }
+
+  private start(buildId: string, versionId: string): void {
+    const run: Run = { versionId, abort: new AbortController(), done: Promise.resolve(), progress: null };
     this.#runs.set(buildId, run);
     run.done = this.work(buildId, run);
   }

@@ -15,6 +15,9 @@ export interface ErrorBody {
   readonly details?: Readonly<Record<string, unknown>>;
 }
 
+/** Longest message that travels, as the schema of reported errors has it: one that quotes a crash must not be refused for its length. */
+const LONGEST_MESSAGE = 2048;
+
 /** The one error class: a stable code and a sentence that a person can act on. */
 export class SartorError extends Error {
   readonly code: ErrorCode;
@@ -32,11 +35,11 @@ export class SartorError extends Error {
     return ERROR_CODES[this.code].status;
   }
 
-  /** The form that travels. */
+  /** The form that travels; a longer message ends early. */
   toBody(): ErrorBody {
     return {
       code: this.code,
-      message: this.message,
+      message: this.message.slice(0, LONGEST_MESSAGE),
       ...(this.details === undefined ? {} : { details: this.details }),
     };
   }

@@ -2,6 +2,7 @@ import { z } from "zod";
 import {
   countSchema,
   deviceIdSchema,
+  digestSchema,
   longTextSchema,
   modelNameSchema,
   modelVersionSchema,
@@ -82,9 +83,10 @@ export const tuningMeasurementSchema = z
     emulated: z.boolean(),
     model: modelNameSchema,
     version: modelVersionSchema,
-    /** Multiply-accumulates of one inference: another version with the same number is taken for the same network. */
+    /** Multiply-accumulates of one inference of this variant: another version with the same number is taken for the same network. */
     macs: countSchema,
-    variant: z.object({ name: shortTextSchema, kind: variantKindSchema }),
+    /** With the digest of the model file: a name may stand for other content once it was built anew. */
+    variant: z.object({ name: shortTextSchema, kind: variantKindSchema, digest: digestSchema.optional() }),
     executionProvider: executionProviderSchema,
     adapter: runtimeAdapterSchema,
     intraOpThreads: z.number().int().min(1).max(256),

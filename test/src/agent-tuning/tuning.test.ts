@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { tuningReportSchema } from "@sartor/shared/protocol";
 import { afterEach, describe, expect, it } from "vitest";
 import { buildTinyClassifier, bundleOf, type TinyBundle, type TinyModelOptions } from "../support/tiny-model.js";
@@ -10,6 +11,9 @@ const SIDE = 8;
 const CLASSES = 16_000;
 const TUNED_WITHIN_MS = 240_000;
 
+/** Half a core: measuring takes long enough to be met in the middle, on any machine. */
+const GENTLY = { budget: { maximumCpuShare: 0.5 / availableParallelism() } };
+
 /** A way to run the same version: the same answers, at another cost. */
 function variant(name: string, options: TinyModelOptions = {}, threads = 1): TinyBundle {
   const model = buildTinyClassifier({ name: "tiny", version: "1.0.0", width: SIDE, height: SIDE, ...options });
@@ -18,7 +22,7 @@ function variant(name: string, options: TinyModelOptions = {}, threads = 1): Tin
 
 const slow = variant("slow", { spinIterations: 8 });
 const quick = variant("quick");
-const slower = variant("slower", { spinIterations: 24 });
+const slower = variant("slower", { spinIterations: 12 });
 const letter = bundleOf(
   { ...buildTinyClassifier({ name: "tiny", width: SIDE, height: SIDE }), onnx: new TextEncoder().encode("a letter") },
   {},
@@ -128,7 +132,7 @@ describe("a device that is told to measure other ways to run its model", () => {
     device = await startTuningDevice([slow, quick, slower]);
     await device.deploy(slow);
     await device.serving(slow);
-    await device.order(orderOf([quick]));
+    await device.order(orderOf([quick], GENTLY));
     await step("measuring");
     await device.deploy(slower, undefined, 2_000);
     await waitFor("the deployment to be proved", () => device.reported()?.deployment?.step === "probing");
@@ -148,7 +152,7 @@ describe("a device that is told to measure other ways to run its model", () => {
     device = await startTuningDevice([slow, quick]);
     await device.deploy(slow);
     await device.serving(slow);
-    await device.order(orderOf([quick]));
+    await device.order(orderOf([quick], GENTLY));
     await step("measuring");
     const sentChunks = device.bundles.sentChunks.length;
     const orphans = childrenOf(device.agent.pid);
@@ -221,7 +225,7 @@ describe("a device that is told to measure other ways to run its model", () => {
     device = await startTuningDevice([slow, quick]);
     await device.deploy(slow);
     await device.serving(slow);
-    await device.order(orderOf([quick]));
+    await device.order(orderOf([quick], GENTLY));
     await step("measuring");
     await device.order(null);
     await waitFor("the tuning to be over", () => device.reported()?.tuning === null);

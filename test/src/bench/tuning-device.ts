@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { collectInventory, DeviceConditionsReader, fileProbeCache, ownGlibcVersion } from "@sartor/agent/inventory";
 import { createLogger, diskSpace, hostFiles, runCommand, systemClock } from "@sartor/agent/platform";
 import { CandidateProcesses } from "@sartor/agent/runtime";
-import { openStateDatabase, SettingsStore } from "@sartor/agent/storage";
+import { inTransaction, openStateDatabase, SettingsStore } from "@sartor/agent/storage";
 import { Tuner, type TuningReportBody } from "@sartor/agent/tuning";
 import { loadProfiles } from "@sartor/firmware-profiles";
 import { profileDevice } from "@sartor/shared/domain/hardware";
@@ -124,6 +124,7 @@ export async function tune(
         }),
         mayMeasure: () => true,
         report: resolve,
+        atomically: (work) => inTransaction(database, work),
         onChange: () => undefined,
       });
       tuner.accept(order);

@@ -9,8 +9,13 @@ import type { InstalledVariant } from "./tuning-bundles.js";
 /** Runs in one go, as the tuner has them. */
 const BLOCK_RUNS = 8;
 const WARM_UPS = 2;
+/** How often every point is loaded anew, so that no process's luck with its memory decides. */
+const LOADINGS = 3;
 /** Pause between blocks, ms: threads of the one before that still spin go to sleep. */
 const PAUSE_MS = 5;
+
+/** Nobody interrupts the search. */
+const NEVER = new AbortController().signal;
 
 /** One way to run the model, measured by the exhaustive search. */
 export interface JudgedPoint {
@@ -65,43 +70,54 @@ export async function judgeExhaustively(
   cores: number,
   runs: number,
 ): Promise<JudgedPoint[]> {
-  const { signal } = new AbortController();
-  const refused = new Map<Point, string>();
-  const open = new Map<Point, { readonly process: CandidateProcess; readonly times: number[] }>();
   const points = listPoints(variants, cores);
-  try {
-    for (const point of points) {
-      try {
-        const bundle = { bundleId: point.variant.bundleId };
-        const process = await loader.open({ bundle, runtime: point.runtime }, signal);
-        open.set(point, { process, times: [] });
-        if (!process.golden.passed) refused.set(point, "its golden vectors do not hold here");
-      } catch (error) {
-        refused.set(point, error instanceof Error ? error.message : String(error));
+  const refused = new Map<Point, string>();
+  const times = new Map<Point, number[]>(points.map((point) => [point, []]));
+  const random = seededRandom(1);
+  let done = 0;
+  for (let loading = 1; loading <= LOADINGS; loading++) {
+    const open = new Map<Point, CandidateProcess>();
+    try {
+      for (const point of points) await load(point, loader, open, refused);
+      for (; done < (runs * loading) / LOADINGS; done += BLOCK_RUNS) {
+        for (const [point, process] of shuffled([...open], random)) {
+          times.get(point)?.push(...(await process.run(Math.min(BLOCK_RUNS, runs - done), WARM_UPS, NEVER)));
+          await delay(PAUSE_MS);
+        }
       }
+    } finally {
+      await Promise.all([...open.values()].map((process) => process.close()));
     }
-    const random = seededRandom(1);
-    for (let done = 0; done < runs; done += BLOCK_RUNS) {
-      for (const { process, times } of shuffled([...open.values()], random)) {
-        times.push(...(await process.run(Math.min(BLOCK_RUNS, runs - done), WARM_UPS, signal)));
-        await delay(PAUSE_MS);
-      }
-    }
-  } finally {
-    await Promise.all([...open.values()].map(({ process }) => process.close()));
   }
   return points.map((point) => {
-    const { times } = open.get(point) ?? { times: [] };
+    const measured = times.get(point) ?? [];
     const reason = refused.get(point);
     return {
       id: point.id,
       variant: point.variant,
       ...(reason === undefined ? {} : { refused: reason }),
-      runs: times.length,
-      p50Ms: quantile(times, 0.5),
-      p95Ms: quantile(times, 0.95),
+      runs: measured.length,
+      p50Ms: quantile(measured, 0.5),
+      p95Ms: quantile(measured, 0.95),
     };
   });
+}
+
+/** Loads a point and checks it; what does not load is left out. */
+async function load(
+  point: Point,
+  loader: CandidateProcesses,
+  open: Map<Point, CandidateProcess>,
+  refused: Map<Point, string>,
+): Promise<void> {
+  try {
+    const process = await loader.open({ bundle: { bundleId: point.variant.bundleId }, runtime: point.runtime }, NEVER);
+    open.set(point, process);
+    if (!process.golden.passed) refused.set(point, "its golden vectors do not hold here");
+  } catch (error) {
+    const [line = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
+    refused.set(point, line.slice(0, 120));
+  }
 }
 
 function shuffled<T>(values: readonly T[], random: () => number): T[] {

@@ -51,6 +51,17 @@ describe("samples of a model", () => {
     expect(body.error.message).toContain("test");
   });
 
+  it("never serve for both, even when they are added for both at once", async () => {
+    const content = labelledSamples(20, 300);
+    const replies = await Promise.all([
+      addDataset(controlPlane, "one way", "calibration", content),
+      addDataset(controlPlane, "the other way", "evaluation", content),
+    ]);
+    const [taken, refused] = replies.toSorted((a, b) => a.status - b.status);
+    expect([taken?.status, refused?.status, refused?.body.error.code]).toEqual([201, 422, "SRT_DATASET_INVALID"]);
+    expect((await rest(controlPlane, "DELETE", `${DATASETS}/${taken?.body.datasetId}`)).status).toBe(204);
+  });
+
   it("come in pages, and can be forgotten", async () => {
     const { body } = await addDataset(controlPlane, "short-lived", "calibration", pictures(3));
     const first = (await rest<Page<DatasetView>>(controlPlane, "GET", `${DATASETS}?limit=1`)).body;

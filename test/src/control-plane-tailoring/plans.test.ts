@@ -1,5 +1,6 @@
 import { candidateKey, isSpinning } from "@sartor/shared/domain/tailoring";
 import type {
+  DesiredDeployment,
   ErrorReply,
   FirmwareProfileView,
   ModelVersionView,
@@ -154,6 +155,47 @@ describe("one model, uploaded once", () => {
     });
     // Another type learns nothing from it.
     expect((await ask({ profile: "raspberry-pi-5" })).body.candidates[0]?.predicted.basis).toBe("estimated");
+  });
+
+  it("has a variant measured that came into the plans after three devices had measured the others", async () => {
+    const fleet: ScriptedDevice[] = [];
+    for (let index = 0; index < 3; index++) fleet.push(await join(controlPlane, inventoryOf("raspberry-pi-4")));
+    devices.push(...fleet);
+    for (const device of fleet) await planOf(device);
+    const send = async (policy: object) => {
+      const { model, version: number } = version;
+      const { body } = await rest<{ rolloutId: string }>(controlPlane, "POST", "/api/v1/rollouts", {
+        name: "auto",
+        model,
+        version: number,
+        devices: fleet.map(({ id }) => id),
+        tailoring: { policy, tune: "auto" },
+      });
+      const told = new Map<string, DesiredDeployment>();
+      for (const device of fleet) {
+        const deployment = await device.told(body.rolloutId);
+        told.set(device.id, deployment);
+        await device.report(deployment, { status: "succeeded", step: "done" });
+      }
+      return told;
+    };
+    await send({ forbiddenVariants: ["int8-u8s8", "int8-u8s8-reduced", "int8-s8s8"] });
+    for (const device of fleet) {
+      const order = await toldToTune(device);
+      const times = Object.fromEntries(order.candidates.map(({ candidateId }) => [candidateId, 5]));
+      await device.publish("tuning", tuningReport(device, order, { times }));
+      await tuningThatIs(controlPlane, order.tuningId, "succeeded");
+    }
+    // What was measured stands first, so that only a measurement brings the faster variant forward.
+    const told = await send({});
+    const fp32 = version.variants.find(({ name }) => name === "fp32")?.bundleId;
+    for (const device of fleet) {
+      expect(told.get(device.id)?.bundle.bundleId).toBe(fp32);
+      const { tuning } = await device.wants("int8 to be measured", ({ tuning }) =>
+        Boolean(tuning?.candidates.some(({ variant }) => variant.kind === "int8-s8s8")),
+      );
+      expect(tuning?.candidates.some(({ variant }) => variant.kind === "fp32")).toBe(true);
+    }
   });
 
   it("goes to two devices of different types as two bundles, each run its own way", async () => {

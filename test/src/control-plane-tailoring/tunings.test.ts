@@ -161,10 +161,46 @@ describe("a tuning", () => {
     await device.wants("no tuning", quiet);
   });
 
+  it("that held back because the last switch was too recent is done again when its time is over, once", async () => {
+    const device = await enter();
+    const { tuningId } = await ordered(device, { hysteresisHours: 24, budgetSeconds: 33 });
+    const order = await toldToTune(device);
+    const candidateId = order.candidates[0]?.candidateId ?? "";
+    const reason = "it is faster, but the last switch was 1.0 h ago";
+    const report = tuningReport(device, order, { times: { [candidateId]: 1 } });
+    const gain = { low: 0.3, typical: 0.5, high: 0.6 };
+    await device.publish("tuning", { ...report, verdict: { decision: "hold", candidateId, gain, reason } });
+    await tuningThatIs(controlPlane, tuningId, "succeeded");
+    ahead += 23 * 3_600_000;
+    const other = await enter();
+    await ordered(other);
+    await toldToTune(other);
+    expect(await tuningsOf(controlPlane, device.id)).toHaveLength(1);
+    ahead += 3_600_000;
+    const [again] = await waitFor("the tuning anew", async () => {
+      const tunings = await tuningsOf(controlPlane, device.id);
+      return tunings.length === 2 && tunings;
+    });
+    expect(again).toMatchObject({ status: "queued", budget: { seconds: 33 }, rules: order.rules });
+    const anew = await toldToTune(device, again?.tuningId);
+    expect(anew.candidates).toEqual(order.candidates);
+    await device.publish("tuning", tuningReport(device, anew, { times: { [candidateId]: 1 }, sequence: 2 }));
+    await tuningThatIs(controlPlane, anew.tuningId, "succeeded");
+    ahead += 25 * 3_600_000;
+    const last = await enter();
+    await ordered(last);
+    await toldToTune(last);
+    expect(await tuningsOf(controlPlane, device.id)).toHaveLength(2);
+  });
+
   it("is about what the device is told to serve where no version is named", async () => {
     const device = await enter();
     const nothing = await orderTuning(controlPlane, device.id, {});
     expect(nothing).toMatchObject({ status: 400, body: { error: { code: "SRT_INVALID_REQUEST" } } });
+    const half = await rest<ErrorReply>(controlPlane, "POST", `/api/v1/devices/${device.id}/tunings`, {
+      model: "tiny",
+    });
+    expect([half.status, half.body.error.message]).toEqual([400, expect.stringMatching(/both a model and a version/)]);
     const request = { name: "serve", ...TINY, devices: [device.id], tailoring: { tune: "never" } };
     expect((await rest(controlPlane, "POST", "/api/v1/rollouts", request)).status).toBe(201);
     await device.told();

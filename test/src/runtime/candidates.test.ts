@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -43,6 +45,7 @@ describe("a candidate that is measured beside what serves", () => {
     const session = await processes.open(await candidate(quick), never);
     expect(session.golden).toMatchObject({ passed: true, topOneAgreement: 1 });
     expect(session.executionProviders).toEqual(["CPUExecutionProvider"]);
+    expect(session.inspectionCpuMs).toBeGreaterThan(0);
     const times = await session.run(20, 3, never);
     expect(times).toHaveLength(20);
     expect(times.every((time) => time > 0)).toBe(true);
@@ -111,6 +114,38 @@ describe("a candidate that is measured beside what serves", () => {
     setTimeout(() => stop.abort(new DOMException("a deployment begins", "AbortError")), 300);
     await expect(opening).rejects.toThrow("a deployment begins");
     await eventually(() => processes.pids().length === 0, "no process is left");
+  });
+
+  it("does no harm when it is interrupted before its first process is started", async () => {
+    const stop = new AbortController();
+    const opening = processes.open(await candidate(quick), stop.signal);
+    // An error that nobody waits for would end the agent, and this test.
+    stop.abort(new DOMException("a deployment begins", "AbortError"));
+    await expect(opening).rejects.toThrow("a deployment begins");
+    expect(processes.pids()).toEqual([]);
+  });
+
+  it("leaves no notes of its profiler behind when the agent is killed while it looks", async () => {
+    const { bundle, runtime } = await candidate(endless);
+    const { folder, manifest } = bundles.get(bundle.bundleId) ?? { folder: "", manifest: undefined };
+    const script = `
+      import { CandidateProcesses } from "@sartor/agent/runtime";
+      const processes = new CandidateProcesses({ locate: () => (${JSON.stringify({ folder, manifest })}) });
+      await processes.open(${JSON.stringify({ bundle, runtime })}, new AbortController().signal);`;
+    const agent = spawn(process.execPath, ["--input-type=module", "--eval", script], {
+      cwd: import.meta.dirname,
+      env: { PATH: process.env.PATH, TMPDIR: root },
+      stdio: "ignore",
+    });
+    const notes = async () => {
+      const names = (await readdir(root)).filter((name) => name.startsWith("sartor-profile-"));
+      const inside = await Promise.all(names.map((name) => readdir(join(root, name)).catch(() => [])));
+      return { folders: names.length, files: inside.flat().length };
+    };
+    await eventually(async () => (await notes()).files > 0, "the profiler takes notes");
+    agent.kill("SIGKILL");
+    await once(agent, "exit");
+    await eventually(async () => (await notes()).folders === 0, "the notes are gone");
   });
 
   it("that dies is told from one that answers", async () => {

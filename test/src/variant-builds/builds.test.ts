@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from "node:fs";
-import { inspectDataset, verifyModel } from "@sartor/onnx";
-import { tensorFrom } from "@sartor/shared/domain/tensor";
+import { classify, EditableGraph, inspectDataset, verifyModel } from "@sartor/onnx";
+import { readGoldenVectors, tensorFrom, viewElements, writeGoldenVectors } from "@sartor/shared/domain/tensor";
 import { VARIANT_NAMES } from "@sartor/shared/protocol";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { drawImages } from "../quantization/networks.js";
@@ -16,6 +16,8 @@ import {
   labelled,
   versionOf,
 } from "./fragile-network.js";
+
+type ValueInfo = EditableGraph["outputs"][number];
 
 const bench = new BuildBench();
 afterAll(() => bench.remove());
@@ -48,6 +50,15 @@ describe("a build of every kind of variant", () => {
     for (const { name, modelPath, goldenPath, golden } of built.made.values()) {
       const verified = await verifyModel({ modelPath, goldenPath, manifest: { ...tiny.manifest, golden } });
       expect([name, verified.golden.vectors]).toEqual([name, 8]);
+    }
+  });
+
+  it("makes golden vectors that another network fails: the pruned one in place of the whole", async () => {
+    const pruned = built.made.get("fp32-pruned")?.modelPath ?? "";
+    for (const { name, goldenPath, golden } of built.made.values()) {
+      if (name.endsWith("-pruned")) continue;
+      const swapped = verifyModel({ modelPath: pruned, goldenPath, manifest: { ...tiny.manifest, golden } });
+      await expect(swapped, name).rejects.toMatchObject({ code: "SRT_GOLDEN_MISMATCH" });
     }
   });
 
@@ -133,6 +144,31 @@ describe("a build of every kind of variant", () => {
     expect(fp32?.golden).toEqual(tiny.manifest.golden);
     expect(digestOf(readFileSync(fp32?.goldenPath ?? ""))).toBe(digestOf(tiny.golden));
     expect(fp32?.card.accuracy).toBeNull();
+  });
+});
+
+describe("a network that gives more than its classes", () => {
+  it("is judged by the output that the manifest names first, wherever the model lists it", async () => {
+    const [tiny, least] = [buildTinyClassifier(), "least"];
+    const graph = EditableGraph.decode(tiny.onnx);
+    graph.addNode({ opType: "Neg", inputs: ["logits"], outputs: [least] });
+    graph.addOutput({ ...(graph.outputs[0] as ValueInfo), name: least });
+    (graph.outputs as ValueInfo[]).reverse();
+    const { inputs, outputs } = readGoldenVectors(tiny.golden, tiny.manifest);
+    const [logits, spec] = [outputs[0], tiny.manifest.outputs[0]];
+    if (logits?.dataType !== "FP32" || spec === undefined) throw new Error("no logits");
+    const negated = viewElements({ ...logits, dataType: "FP32" }).map((value) => -value);
+    const version = {
+      onnx: graph.encode(),
+      golden: writeGoldenVectors({ inputs, outputs: [logits, tensorFrom(least, "FP32", logits.shape, negated)] }),
+      manifest: { ...tiny.manifest, outputs: [spec, { ...spec, name: least }] },
+    };
+    const images = drawImages(30, 32, 11);
+    const labels = await classify(tiny.onnx, [{ image: { shape: [30, 3, 32, 32], data: images } }]);
+    const evaluation = bench.samples("more-outputs", images, [3, 32, 32], labels);
+    const { made, evaluated } = await build(bench.request(version, { variants: ["fp16"], evaluation }));
+    expect(evaluated?.accuracy?.accuracy).toBe(1);
+    expect(made.get("fp16")?.card.accuracy?.accuracy).toBeGreaterThan(0.9);
   });
 });
 

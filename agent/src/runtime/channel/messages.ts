@@ -45,7 +45,10 @@ export interface ChildCalls {
   /** Finds out where the graph really runs; the child is ended afterwards. */
   inspect: {
     arguments: BundleLocation & { /** An empty folder for its notes. */ readonly scratch: string };
-    result: { readonly executionProviders: readonly string[] };
+    result: {
+      readonly executionProviders: readonly string[] /** CPU time of this child so far, ms. */;
+      readonly cpuMs: number;
+    };
   };
   /** Runs tensors; parts are the inputs, and the outputs in the answer. */
   infer: {

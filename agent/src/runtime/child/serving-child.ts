@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { checkManifest } from "@sartor/shared/domain/model";
@@ -72,7 +73,11 @@ export class ServingChild {
     inspect: async ({ scratch, ...location }) => {
       const golden = await readGolden(location);
       const inputs = goldenRun(golden.inputs, golden.count, 0);
-      return { result: { ...(await this.#adapterFor(location).inspect(location, inputs, scratch)) } };
+      // Whoever called removes it, unless it was killed.
+      process.once("exit", () => rmSync(scratch, { recursive: true, force: true }));
+      const report = await this.#adapterFor(location).inspect(location, inputs, scratch);
+      const { user, system } = process.cpuUsage();
+      return { result: { ...report, cpuMs: (user + system) / 1000 } };
     },
 
     infer: async ({ tensors }, parts) => {

@@ -26,6 +26,8 @@ const TUNING_BUDGET_SECONDS = 60;
 const BUILD_MS = 30 * 60_000;
 const ROLLOUT_MS = 10 * 60_000;
 const TUNING_MS = TUNING_BUDGET_SECONDS * 1_000 + 4 * 60_000;
+/** Longest wait from a verdict to its rollout, ms. */
+const FOLLOW_UP_MS = 60_000;
 /** The page shows more; the terminal stays readable. */
 const MOST_DEVICE_LINES = 8;
 
@@ -161,8 +163,16 @@ async function ensureTuning(tailoring: TailoringApi, context: TailorContext, dev
     signal,
   );
   for (const line of tuningSummary(tuning)) progress.say(line);
-  // The verdict's rollout follows the report at once; without one, what serves is what was chosen.
-  const rolloutId = (await tailoring.tuning(running.tuningId)).rolloutId;
+  if (tuning.report?.verdict?.decision !== "switch") return;
+  const { rolloutId } = await pollUntil(
+    {
+      what: "the rollout that the verdict leads to",
+      withinMs: FOLLOW_UP_MS,
+      ask: () => tailoring.tuning(running.tuningId),
+      isDone: (now) => now.rolloutId !== null,
+    },
+    signal,
+  );
   if (rolloutId === null) return;
   const { status } = await rolloutEnd(api, rolloutId, signal);
   progress.say(`this machine's switch ${status}`);

@@ -141,7 +141,12 @@ export class BuildContext {
         progress.advance(options.step, samples / set.count);
       }
     };
-    const predictions = await classify(model, counted(), { unfused: options.unfused === true });
+    // Which output holds the classes the manifest says; the model may list its outputs in another order.
+    const [output] = this.request.manifest.outputs;
+    const predictions = await classify(model, counted(), {
+      unfused: options.unfused === true,
+      ...(output === undefined ? {} : { output: output.name }),
+    });
     // The last run of a model with a fixed batch was filled up.
     return predictions.slice(0, set.count);
   }

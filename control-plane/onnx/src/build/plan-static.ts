@@ -62,9 +62,12 @@ function write(search: FoundQuantization, recipe: StaticRecipe, keepFloat: Reado
 
 type Kernels = BuildContext["processor"];
 
-/** Whether this machine's kernels would saturate where those of the machines that the recipe is for do not. */
+/**
+ * Whether this machine's kernels would saturate where those of the machines that the recipe is for do not. That is also so with signed
+ * activations, of which ONNX Runtime leaves most in float on x86, but not all.
+ */
 export function saturatesIn(recipe: StaticRecipe, { saturates }: Kernels): boolean {
-  return saturates && recipe.name === "u8s8";
+  return saturates && !recipe.reducedWeights;
 }
 
 /**
@@ -78,7 +81,8 @@ export function twinOf(recipe: StaticRecipe, { saturates, signedKernels }: Kerne
   return { ...base, symmetricActivations: recipe.symmetricActivations };
 }
 
-function notesOf(recipe: StaticRecipe, { name, saturates, signedKernels }: Kernels): string[] {
+function notesOf(recipe: StaticRecipe, kernels: Kernels): string[] {
+  const { name, signedKernels } = kernels;
   const notes: string[] = [];
   if (recipe.name === "tensorrt") {
     notes.push(
@@ -86,13 +90,12 @@ function notesOf(recipe: StaticRecipe, { name, saturates, signedKernels }: Kerne
     );
   } else if (recipe.activation !== STATIC_RECIPES.u8s8.activation && !signedKernels) {
     notes.push(
-      `Evaluated on ${name}, where ONNX Runtime computes signed int8 in float between Q and DQ: the accuracy holds, speed and fusion say nothing about ARM.`,
+      `Evaluated on ${name}, where ONNX Runtime computes most of signed int8 in float between Q and DQ: the accuracy holds, speed and fusion say nothing about ARM.`,
     );
   }
-  if (recipe.name === "u8s8" && saturates) {
-    notes.push(
-      `Evaluated without fused kernels, because those of ${name} saturate; on a processor without VNNI or AMX run int8-u8s8-reduced.`,
-    );
+  if (saturatesIn(recipe, kernels)) {
+    const instead = recipe.name === "u8s8" ? "; on a processor without VNNI or AMX run int8-u8s8-reduced" : "";
+    notes.push(`Evaluated without fused kernels, because those of ${name} saturate${instead}.`);
   }
   return notes;
 }

@@ -7,6 +7,8 @@ export interface RunOptions {
   readonly threads?: number;
   /** Computes each node as it stands, where fused kernels of this machine would compute something else. */
   readonly unfused?: boolean;
+  /** Name of the output to give; the model's first when absent. */
+  readonly output?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -17,7 +19,7 @@ export interface RunOutput {
 }
 
 /**
- * Runs a model on samples on the CPU provider, with all of ONNX Runtime's optimisations unless told otherwise, and yields its first output run by run.
+ * Runs a model on samples on the CPU provider, with all of ONNX Runtime's optimisations unless told otherwise, and yields one output run by run.
  *
  * @throws SartorError SRT_MODEL_UNSUPPORTED: ONNX Runtime refuses the model; SRT_CALIBRATION_SHAPE: it fails on a sample
  */
@@ -39,7 +41,7 @@ export async function* runOutputs(
     throw new SartorError("SRT_MODEL_UNSUPPORTED", `ONNX Runtime refuses the model: ${messageOf(cause)}`, { cause });
   }
   try {
-    const [output = ""] = session.outputNames;
+    const output = options.output ?? session.outputNames[0] ?? "";
     for await (const feeds of source) {
       options.signal?.throwIfAborted();
       const tensors = Object.fromEntries(
@@ -50,7 +52,7 @@ export async function* runOutputs(
       });
       const tensor = result[output];
       if (!(tensor?.data instanceof Float32Array))
-        throw new SartorError("SRT_MODEL_UNSUPPORTED", "The first output is not float32.");
+        throw new SartorError("SRT_MODEL_UNSUPPORTED", `The output ${output} is not float32.`);
       yield { samples: Object.values(feeds)[0]?.shape[0] ?? 1, values: tensor.data };
     }
   } finally {
@@ -58,7 +60,13 @@ export async function* runOutputs(
   }
 }
 
-/** The class that a model names for every sample: the greatest value of its first output. Throws as {@link runOutputs}. */
+/** No class: what a sample gets whose values hold one that is no number. It equals no label, so it counts as wrong. */
+export const NO_CLASS = -1;
+
+/**
+ * The class that a model names for every sample: the greatest value of its output, of equals the first; {@link NO_CLASS} where one of the values is
+ * no number. Throws as {@link runOutputs}.
+ */
 export async function classify(
   model: Uint8Array,
   source: CalibrationSource,
@@ -69,10 +77,15 @@ export async function classify(
     const length = values.length / samples;
     for (let sample = 0; sample < samples; sample++) {
       const row = values.subarray(sample * length, (sample + 1) * length);
-      classes.push(row.reduce((best, value, index) => (value > (row[best] ?? 0) ? index : best), 0));
+      classes.push(classOf(row));
     }
   }
   return classes;
+}
+
+function classOf(row: Float32Array): number {
+  if (row.some(Number.isNaN)) return NO_CLASS;
+  return row.reduce((best, value, index) => (value > (row[best] ?? 0) ? index : best), 0);
 }
 
 function messageOf(cause: unknown): string {

@@ -15,14 +15,17 @@ export const tailoringMigration: SchemaMigration = {
       .addColumn("reason", "text", (c) => c.notNull())
       .addColumn("apply", "integer", (c) => c.notNull())
       .addColumn("candidates", "text", (c) => c.notNull())
+      // Ids of the candidates' variants, so that counting who measured what need not read the candidates.
+      .addColumn("variants", "text", (c) => c.notNull())
       .addColumn("rules", "text", (c) => c.notNull())
       .addColumn("budget", "text", (c) => c.notNull())
       .addColumn("progress", "double precision", (c) => c.notNull())
       .addColumn("report", "text")
       .addColumn("report_sequence", "bigint")
       .addColumn("report_at", "bigint")
-      // `due`: its verdict is to be rolled out; then `done` or `skipped`.
+      // `due`: its verdict is to be followed from that time on; then `done` or `skipped`.
       .addColumn("follow_up", "text")
+      .addColumn("follow_up_at", "bigint")
       .addColumn("rollout_id", "text")
       .addColumn("origin_id", "text")
       .addColumn("deployment_id", "text")
@@ -51,7 +54,7 @@ export const tailoringMigration: SchemaMigration = {
       .execute();
     await db.schema.createIndex("tuning_deadline").on("tuning").columns(["status", "deadline_at"]).execute();
     await db.schema.createIndex("tuning_told").on("tuning").column("told").execute();
-    await db.schema.createIndex("tuning_follow_up").on("tuning").column("follow_up").execute();
+    await db.schema.createIndex("tuning_follow_up").on("tuning").columns(["follow_up", "follow_up_at"]).execute();
     await db.schema.createIndex("tuning_type").on("tuning").columns(["device_type", "model", "version"]).execute();
 
     await db.schema

@@ -118,6 +118,18 @@ describe("what devices of one type measured", () => {
     expect(p50(1, true)).toBeUndefined();
   });
 
+  it("holds for the content that was measured, not for what was built under its name later", () => {
+    const [old, now] = [`sha256:${"a".repeat(64)}`, `sha256:${"b".repeat(64)}`] as const;
+    const card = { ...context.card, variants: [{ name: "fp32", kind: "fp32" as const, digest: now, fileBytes: 1 }] };
+    const weight = (change: Partial<TuningMeasurement>) =>
+      [...gatherEvidence([measured(change)], { ...context, card }).values()].map((found) => found.weight);
+    expect(weight({ variant: { name: "fp32", kind: "fp32", digest: now } })).toEqual([1]);
+    expect(weight({ variant: { name: "fp32", kind: "fp32", digest: old } })).toEqual([]);
+    expect(weight({ variant: { name: "fp32", kind: "fp32" } })).toEqual([]);
+    // Another version has other weights, and so other content, but the same arithmetic.
+    expect(weight({ version: "0.9.0", variant: { name: "fp32", kind: "fp32", digest: old } })).toEqual([0.5]);
+  });
+
   it("of another version counts for a pruned variant only where that computes as much", () => {
     const pruned = { name: "fp32-pruned", kind: "fp32" as const };
     const card = { ...context.card, variants: [...context.card.variants, { ...pruned, fileBytes: 1, macs: 600 }] };

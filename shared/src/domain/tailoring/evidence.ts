@@ -70,11 +70,13 @@ function counts(measurement: TuningMeasurement, { capabilities, card, now }: Evi
     return name === measurement.variant.name && kind === measurement.variant.kind;
   });
   if (variant === undefined) return false;
+  // A name stands for other content once it was built anew: what its predecessor took says nothing of it.
+  const otherContent = variant.digest !== undefined && measurement.variant.digest !== variant.digest;
   return (
     measurement.deviceType === capabilities.deviceType &&
     measurement.emulated === capabilities.emulated &&
     measurement.model === card.model &&
-    (measurement.version === card.version || measurement.macs === macsOf(variant, card)) &&
+    (measurement.version === card.version ? !otherContent : measurement.macs === macsOf(variant, card)) &&
     measurement.providerVerified &&
     !measurement.throttled &&
     !otherMode &&

@@ -1,7 +1,7 @@
 import type { TailoringPolicy } from "../../protocol/index.js";
 import type { DeviceCapabilities } from "../hardware/index.js";
 import type { Evidence } from "./evidence.js";
-import { baselineAccuracy, type ModelCard, macsOf } from "./model-card.js";
+import { accuracyLoss, type ModelCard, macsOf } from "./model-card.js";
 import type { PowerVerdict } from "./power-limit.js";
 import { optionKey } from "./predict-cost.js";
 import { isFallback, type PricedOption } from "./rank-options.js";
@@ -30,21 +30,27 @@ function costSentence({ option, predicted }: PricedOption, evidence: Evidence | 
 function accuracySentence({ option }: PricedOption, card: ModelCard): string | undefined {
   const { accuracy } = option.variant;
   if (accuracy === undefined) return undefined;
-  const baseline = baselineAccuracy(card);
-  if (option.baseline || baseline === undefined) return `Accuracy ${percent(accuracy)}.`;
-  const loss = baseline - accuracy;
+  const loss = accuracyLoss(option.variant, card);
+  if (option.baseline || loss === undefined) return `Accuracy ${percent(accuracy)}.`;
   const compared =
     Math.abs(loss) < 1e-9 ? "as fp32" : loss > 0 ? `${points(loss)} below fp32` : `${points(-loss)} above fp32`;
   return `Accuracy ${percent(accuracy)}, ${compared}.`;
 }
 
-function threadSentence({ option }: PricedOption, capabilities: DeviceCapabilities): string | undefined {
+function threadSentence(
+  { option }: PricedOption,
+  capabilities: DeviceCapabilities,
+  power: PowerVerdict,
+): string | undefined {
   if (option.provider.facts.throughput.scale === "device") return undefined;
+  if (power.kind === "switch" && option.threads === power.mode.onlineCores) {
+    return `It uses all cores that run in power mode ${power.mode.name}: ${option.threads}.`;
+  }
   const { fastCores, fastCore } = capabilities;
   const cores = `${fastCores} ${fastCore === undefined ? "" : `${fastCore} `}core${fastCores === 1 ? "" : "s"}`;
-  if (option.threads === fastCores)
-    return `It uses ${fastCores === 1 ? "the one core" : `all ${cores} of the fast kind`}.`;
-  return `It uses ${counted(option.threads, "thread")} of the ${cores} of the fast kind and leaves the rest to other work.`;
+  const kind = fastCore === undefined ? "" : " of the fast kind";
+  if (option.threads === fastCores) return `It uses ${fastCores === 1 ? "the one core" : `all ${cores}${kind}`}.`;
+  return `It uses ${counted(option.threads, "thread")} of the ${cores}${kind} and leaves the rest to other work.`;
 }
 
 function prunedSentence({ option }: PricedOption, card: ModelCard): string | undefined {
@@ -76,10 +82,12 @@ export function explain(
     costSentence(priced, measured, card),
     accuracySentence(priced, card),
     prunedSentence(priced, card),
-    threadSentence(priced, capabilities),
+    threadSentence(priced, capabilities, power),
     option.spinning ? SPINNING_SENTENCE : undefined,
     power.kind === "holds" || power.kind === "switch" ? power.reason : undefined,
-    isFallback(priced) ? "It is the safe fallback: it runs everywhere and loses nothing." : undefined,
+    isFallback(priced) && !option.spinning
+      ? "It is the safe fallback: it runs everywhere and loses nothing."
+      : undefined,
   ];
   const { maximumP95Ms, maximumPowerMilliwatts } = policy;
   const mayMiss =

@@ -7,6 +7,7 @@ export {
   TRUSTED_WEIGHT,
 } from "./evidence.js";
 export {
+  accuracyLoss,
   baselineAccuracy,
   baselineOf,
   type ModelCard,

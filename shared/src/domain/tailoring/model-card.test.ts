@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { baselineAccuracy, baselineOf, type ModelCard, macsOf } from "./model-card.js";
+import { accuracyLoss, baselineAccuracy, baselineOf, type ModelCard, macsOf } from "./model-card.js";
 
 const card = (...variants: ModelCard["variants"]): ModelCard => ({
   model: "net",
@@ -21,6 +21,15 @@ describe("what a variant is compared with", () => {
 
   it("is nothing where the version has no fp32", () => {
     expect(baselineOf(card({ name: "fp16", kind: "fp16", fileBytes: 1 }))).toBeUndefined();
+  });
+
+  it("is fp32 on the same samples, whatever set fp32 was evaluated on last", () => {
+    const whole = { name: "fp32", kind: "fp32", fileBytes: 1, accuracy: 0.99 } as const;
+    const other = { name: "int8-u8s8", kind: "int8-u8s8", fileBytes: 1, accuracy: 0.9 } as const;
+    const loss = (changes: object) => accuracyLoss({ ...other, ...changes }, card(whole, other));
+    expect(loss({ referenceAccuracy: 0.91 })).toBeCloseTo(0.01, 9);
+    expect(loss({})).toBeCloseTo(0.09, 9);
+    expect(loss({ accuracy: undefined })).toBeUndefined();
   });
 
   it("costs what its own arithmetic costs", () => {

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import {
   countSchema,
+  digestSchema,
   MODEL_FAMILIES,
   modelNameSchema,
   modelVersionSchema,
@@ -13,10 +14,14 @@ export const modelVariantCardSchema = z.object({
   /** Unique within the version, e.g. "int8-u8s8". */
   name: shortTextSchema.min(1),
   kind: variantKindSchema,
+  /** Digest of the ONNX file; where it is absent, measurements are told apart by name alone. */
+  digest: digestSchema.optional(),
   /** Size of the ONNX file, bytes. */
   fileBytes: countSchema,
   /** Share of the evaluation set that it gets right, 0 to 1; absent when it was not measured. */
   accuracy: z.number().min(0).max(1).optional(),
+  /** Share of the very same samples that fp32 gets right; absent where that is the baseline's own accuracy. */
+  referenceAccuracy: z.number().min(0).max(1).optional(),
   /** Multiply-accumulates of one inference where they differ from the model's (a pruned variant). */
   macs: countSchema.optional(),
 });
@@ -55,6 +60,15 @@ export function baselineOf(card: ModelCard): ModelVariantCard | undefined {
 /** Accuracy of the baseline; undefined when there is none or it was not measured. */
 export function baselineAccuracy(card: ModelCard): number | undefined {
   return baselineOf(card)?.accuracy;
+}
+
+/**
+ * Accuracy that a variant lost against fp32, a share of 1; below 0 where it gained. Taken on the same samples: variants built at different times may
+ * have been evaluated on different sets. Undefined where either was not measured.
+ */
+export function accuracyLoss(variant: ModelVariantCard, card: ModelCard): number | undefined {
+  const reference = variant.referenceAccuracy ?? baselineAccuracy(card);
+  return variant.accuracy === undefined || reference === undefined ? undefined : reference - variant.accuracy;
 }
 
 /** Multiply-accumulates of one inference of a variant: its own where it was pruned. */

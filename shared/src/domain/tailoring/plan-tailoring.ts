@@ -48,9 +48,12 @@ interface Context {
 }
 
 /** Every way to run the model that nothing is said against before its cost is known, and what was ruled out on the way. */
-function listOptions({ input, capabilities, evidence }: Context): { options: Option[]; ruledOut: RuledOut[] } {
+function listOptions({ input, capabilities, evidence, power }: Context): { options: Option[]; ruledOut: RuledOut[] } {
   const { card, policy } = input;
   const baseline = baselineOf(card);
+  // In the power mode that the device has to change to, more threads than cores would wait for each other.
+  const online = power.kind === "switch" ? power.mode.onlineCores : undefined;
+  const maximumThreads = Math.min(policy.maximumThreads ?? 256, online ?? 256);
   const options: Option[] = [];
   const ruledOut: RuledOut[] = [];
   for (const provider of capabilities.providers) {
@@ -62,7 +65,7 @@ function listOptions({ input, capabilities, evidence }: Context): { options: Opt
         if (refusal !== undefined) ruledOut.push({ ...named(variant, name), ...refusal });
         continue;
       }
-      const choices = threadChoices(provider, variant.name, capabilities, evidence, policy.maximumThreads);
+      const choices = threadChoices(provider, variant.name, capabilities, evidence, maximumThreads);
       for (const threads of choices) {
         const option = { variant, provider, precision, threads, baseline: variant.name === baseline?.name };
         options.push({ ...option, spinning: false });
@@ -93,15 +96,20 @@ function priceOptions(context: Context, options: readonly Option[]) {
   const calibration = calibrate(options, evidence, input.card, capabilities);
   const priced: PricedOption[] = [];
   const locked: PricedOption[] = [];
-  const ruledOut: RuledOut[] = [];
+  const refused: { readonly entry: RuledOut; readonly distance: number }[] = [];
   for (const option of options) {
     const predicted = predictCost(option, input.card, capabilities, evidence, calibration);
     const refusal = refuseCost(predicted, option.provider, input.policy, power);
     if (refusal !== undefined) {
       // Unmeasured, an option that spins is refused for what its twin is refused for: that is said once.
-      if (!option.spinning || predicted.basis === "measured") ruledOut.push({ ...withThreads(option), ...refusal });
+      if (option.spinning && predicted.basis !== "measured") continue;
+      const distance =
+        refusal.code === "too_much_memory" ? predicted.memoryBytes : (predicted.p95Ms ?? predicted.latencyMs.low);
+      refused.push({ entry: { ...withThreads(option), ...refusal }, distance });
     } else (option.provider.installed ? priced : locked).push({ option, predicted });
   }
+  // What came nearest to the limit stands first: the summary names it.
+  const ruledOut = refused.sort((a, b) => a.distance - b.distance).map(({ entry }) => entry);
   const missing = new Map(locked.map(({ option }) => [`${option.variant.name} ${option.provider.facts.name}`, option]));
   for (const { variant, provider } of missing.values()) {
     const needs = provider.facts.needs ?? "a runtime that offers it; the one on the device lists none";

@@ -73,6 +73,15 @@ describe("the candidates that a device measures", () => {
     expect(pick(plain, spun, ...fp32).slice(0, 2)).toEqual(["int8-s8s8 2 spinning", "int8-s8s8 2"]);
   });
 
+  it("leave a place for a variant that was built after six others were measured, where it promises to be faster", () => {
+    const known = ["a", "b", "c"].flatMap((name) =>
+      [2, 4].map((threads) => priced({ name, threads, ms: 40 / threads, measured: true })),
+    );
+    const base = priced({ name: "fp32", kind: "fp32", threads: 4, ms: 30, baseline: true, measured: true });
+    expect(pick(...known, base, ...everyWay("new", 8))).toEqual(["a 4", "b 4", "c 4", "a 2", "fp32 4", "new 4"]);
+    expect(pick(...known, base, ...everyWay("slow", 80))).not.toContain("slow 4");
+  });
+
   it("keep the last place for the whole network, which a pruned one in fp32 does not take", () => {
     const pruned = everyWay("fp32-pruned", 1, { kind: "fp32" });
     const others = ["a", "b", "c", "d", "e"].map((name) => priced({ name, threads: 1, ms: 2 }));

@@ -12,6 +12,8 @@ export interface PricedOption {
 const THREADS_PER_VARIANT = 2;
 /** Candidates that are tried with spinning threads, too, before anybody measured it: the best ones that have several threads. */
 const SPINNING_TRIED = 2;
+/** Places for variants that nobody measured yet and that promise to be faster than all that were measured, however many those are. */
+const UNTRIED_PLACES = 2;
 /** What only a measurement can judge has to promise this much more than what is known to be good, to go before it. */
 const UNPROVEN = 1.15;
 /** What the profile expects to lose comes after everything else. */
@@ -21,8 +23,6 @@ const PENALTY: Readonly<Record<Standing, number>> = { prefer: 1, measure: UNPROV
 /** Expected latency, ms, made worse by how little speaks for the option. */
 const promise = ({ option, predicted }: PricedOption): number =>
   predicted.latencyMs.typical * PENALTY[option.precision.standing];
-
-const latency = ({ predicted }: PricedOption): number => predicted.p95Ms ?? predicted.latencyMs.typical;
 
 /** Equal costs: the more accurate, then the smaller, then the one with fewer threads, then by name, so that there is one order only. */
 function settle(a: PricedOption, b: PricedOption): number {
@@ -41,14 +41,14 @@ export const isFallback = ({ option }: PricedOption): boolean =>
 
 /**
  * The whole order. Past measurements beat rules: once two or more options were measured on this type, those come first, in the
- * order of their measured 95th percentile. One measured option alone was compared with nothing: it stands where its latency puts
+ * order of their measured median, which is what a tuning on a device judges by, too; a limit on the 95th percentile is the policy's. One measured option alone was compared with nothing: it stands where its latency puts
  * it. What was not measured is ordered by expected latency, with a handicap for what the profile would measure before it trusts it, and
  * after all others what the profile avoids.
  */
 export function orderOptions(options: readonly PricedOption[]): PricedOption[] {
   const measured = options
     .filter(({ predicted }) => predicted.basis === "measured")
-    .sort((a, b) => latency(a) - latency(b) || settle(a, b));
+    .sort((a, b) => a.predicted.latencyMs.typical - b.predicted.latencyMs.typical || settle(a, b));
   const others = options
     .filter(({ predicted }) => predicted.basis !== "measured")
     .sort((a, b) => promise(a) - promise(b) || settle(a, b));
@@ -58,10 +58,27 @@ export function orderOptions(options: readonly PricedOption[]): PricedOption[] {
   return place === -1 ? [...others, only] : [...others.slice(0, place), only, ...others.slice(place)];
 }
 
+/** The best option of each variant and provider of which nothing was measured yet, where it promises to be faster than all that was. */
+function untried(pool: readonly PricedOption[]): PricedOption[] {
+  const measured = pool.filter(({ predicted }) => predicted.basis === "measured");
+  if (measured.length === 0) return [];
+  const tried = new Set(measured.map(pairOf));
+  const fastest = Math.min(...measured.map(({ predicted }) => predicted.latencyMs.typical));
+  const found = new Map<string, PricedOption>();
+  for (const entry of pool) {
+    const pair = pairOf(entry);
+    if (tried.has(pair) || found.has(pair) || entry.option.spinning || promise(entry) >= fastest) continue;
+    found.set(pair, entry);
+  }
+  return [...found.values()].slice(0, UNTRIED_PLACES);
+}
+
+const pairOf = ({ option }: PricedOption): string => `${option.variant.name} ${option.provider.facts.name}`;
+
 /**
  * Picks the candidates from the order: at most six, at most two numbers of threads a variant unless they were measured, the best
  * number of threads of the two best variants with spinning, too, options that the profile avoids only when there is nothing else or a
- * measurement speaks for them, and always the fallback.
+ * measurement speaks for them, always the fallback, and what was built since others were measured.
  */
 export function pickCandidates(ordered: readonly PricedOption[]): PricedOption[] {
   const known = ordered.filter(
@@ -72,7 +89,7 @@ export function pickCandidates(ordered: readonly PricedOption[]): PricedOption[]
   let spinning = 0;
   const picked: PricedOption[] = [];
   for (const entry of pool) {
-    const name = `${entry.option.variant.name} ${entry.option.provider.facts.name}`;
+    const name = pairOf(entry);
     const count = used.get(name) ?? 0;
     if (picked.length === MAXIMUM_CANDIDATES) break;
     const measured = entry.predicted.basis === "measured";
@@ -86,9 +103,10 @@ export function pickCandidates(ordered: readonly PricedOption[]): PricedOption[]
     used.set(name, count + 1);
     picked.push(entry);
   }
-  const fallback = pool.find(isFallback);
-  if (fallback === undefined || picked.some(isFallback)) return picked;
-  return [...picked.slice(0, MAXIMUM_CANDIDATES - 1), fallback];
+  const fallback = picked.find(isFallback) ?? pool.find(isFallback);
+  const chosen = new Set([...untried(pool), ...(fallback === undefined ? [] : [fallback])]);
+  for (const entry of picked) if (chosen.size < MAXIMUM_CANDIDATES) chosen.add(entry);
+  return pool.filter((entry) => chosen.has(entry));
 }
 
 /** Whether a spinning option is the same otherwise as the first of its variant that was picked. */

@@ -6,7 +6,7 @@ import type {
   VariantKind,
 } from "../../protocol/index.js";
 import type { DeviceCapabilities, PrecisionFacts, ProviderCapability } from "../hardware/index.js";
-import { baselineAccuracy, baselineOf, type ModelCard, type ModelVariantCard } from "./model-card.js";
+import { accuracyLoss, baselineOf, type ModelCard, type ModelVariantCard } from "./model-card.js";
 import type { PowerVerdict } from "./power-limit.js";
 import { kindName, megabytes, milliseconds, percent, points, providerName, watts } from "./wording.js";
 
@@ -76,15 +76,14 @@ function refuseAccuracy(variant: ModelVariantCard, card: ModelCard, policy: Tail
     };
   }
   if (maximumAccuracyLoss === undefined || variant.name === baselineOf(card)?.name) return undefined;
-  const baseline = baselineAccuracy(card);
-  if (baseline === undefined) {
+  const loss = accuracyLoss(variant, card);
+  if (loss === undefined) {
     return {
       code: "accuracy_unknown",
       reason: "The policy limits the loss against fp32, and the accuracy of fp32 was not measured.",
     };
   }
   // Accuracies are shares of a finite set; a difference below 1e-9 is rounding, not a lost sample.
-  const loss = baseline - accuracy;
   if (loss <= maximumAccuracyLoss + 1e-9) return undefined;
   return {
     code: "accuracy_too_low",

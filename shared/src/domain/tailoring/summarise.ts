@@ -24,7 +24,8 @@ function impossible(ruledOut: readonly RuledOut[]): string {
   })).filter(({ entries }) => entries.length > 0);
   const example = counts[0]?.entries[0];
   if (example === undefined) return "The model has no variant to run.";
-  const what = `${kindName(example.variant.kind)} on ${providerName(example.executionProvider)}`;
+  const threads = example.intraOpThreads === undefined ? "" : ` with ${counted(example.intraOpThreads, "thread")}`;
+  const what = `${kindName(example.variant.kind)} on ${providerName(example.executionProvider)}${threads}`;
   const ways = counts.map(({ remedy }) => remedy).join("; or ");
   return `No candidate holds the policy on this device. Nearest was ${what}: ${example.reason} What would help: ${ways}.`;
 }

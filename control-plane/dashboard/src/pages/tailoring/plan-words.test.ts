@@ -32,6 +32,8 @@ describe("a plan in words", () => {
 
   it("says how many threads only where threads are meant", () => {
     expect(placeWords({ executionProvider: "cpu", intraOpThreads: 1 })).toBe("CPU, 1 thread");
+    const sessionConfig = { "session.intra_op.allow_spinning": "1" };
+    expect(placeWords({ executionProvider: "cpu", intraOpThreads: 2, sessionConfig })).toBe("CPU, 2 threads, spinning");
     expect(placeWords({ executionProvider: "tensorrt", intraOpThreads: 4 })).not.toContain("thread");
     expect(providerWords("npu")).toBe("npu");
   });

@@ -40,12 +40,15 @@ export function basisWords(basis: string): { readonly word: string; readonly hin
 export interface Place {
   readonly executionProvider: string;
   readonly intraOpThreads: number;
+  readonly sessionConfig?: Readonly<Record<string, string>>;
 }
 
-/** Where a candidate runs: "CPU, 4 threads". */
-export function placeWords({ executionProvider, intraOpThreads }: Place): string {
+/** Where a candidate runs: "CPU, 4 threads"; "spinning" where they stay awake between two pieces of work. */
+export function placeWords({ executionProvider, intraOpThreads, sessionConfig }: Place): string {
   const where = providerWords(executionProvider);
-  return executionProvider === "cpu" ? `${where}, ${plural(intraOpThreads, "thread", "threads")}` : where;
+  if (executionProvider !== "cpu") return where;
+  const spinning = sessionConfig?.["session.intra_op.allow_spinning"] === "1" ? ", spinning" : "";
+  return `${where}, ${plural(intraOpThreads, "thread", "threads")}${spinning}`;
 }
 
 /** Expected latency: "3.2 ms", or a range where it is no measurement. */
