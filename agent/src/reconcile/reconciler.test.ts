@@ -249,11 +249,11 @@ describe("a device that is told to install bundles", () => {
     machine.dispose();
   });
 
-  it("takes a bundle of an older schema for damaged, and fetches what is wanted instead of crashing", async () => {
+  it("takes a bundle of a schema that it does not know for damaged, and fetches what is wanted instead of crashing", async () => {
     const machine = new Machine(new MemoryBundleSource(first), () => true);
-    // As an agent of an earlier version left it: a journal without settings, a manifest that says precision where it now says kind.
+    // As an agent of another version left it: a journal without settings, a manifest that says neither kind nor precision.
     const { kind, golden, ...variant } = first.manifest.variant;
-    const old = JSON.stringify({ ...first.manifest, variant: { ...variant, precision: kind } });
+    const old = JSON.stringify({ ...first.manifest, variant });
     const bundleId = `sha256:${createHash("sha256").update(old).digest("hex")}`;
     const { path } = machine.slots.folder("a");
     writeFileSync(join(path, "bundle.json"), old);

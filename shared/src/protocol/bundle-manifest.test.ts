@@ -69,6 +69,11 @@ describe("bundle manifest", () => {
     );
   });
 
+  it("reads a bundle of the first release, which has the model's own tolerance", () => {
+    const parsed = bundleManifestSchema.parse(manifestOf(good, { variant: { name: "fp32", precision: "fp32" } }));
+    expect(parsed.variant).toEqual({ name: "fp32", kind: "fp32", golden: model.golden });
+  });
+
   it.each([
     [
       "a file shorter than its chunks",

@@ -41,10 +41,22 @@ export const runtimeSettingsSchema = z.object({
 export type RuntimeSettings = z.infer<typeof runtimeSettingsSchema>;
 
 /**
+ * Bundles of the first release say `precision` where later ones say `kind`, and have no tolerance of their own: they hold fp32, so the
+ * model's is theirs. Installed ones go on serving after an upgrade.
+ */
+function readFirstRelease(value: unknown): unknown {
+  const manifest = value as { variant?: Record<string, unknown>; modelManifest?: { golden?: unknown } } | null;
+  const variant = manifest?.variant;
+  if (typeof variant !== "object" || variant === null || !("precision" in variant) || "kind" in variant) return value;
+  const { precision, ...rest } = variant;
+  return { ...manifest, variant: { ...rest, kind: precision, golden: manifest?.modelManifest?.golden } };
+}
+
+/**
  * The unit of installation: one variant of one model version, cut into content-addressed chunks.
  * The bundle's id is the SHA-256 of this manifest's bytes as served; the bytes are canonical JSON (sorted keys, no spaces).
  */
-export const bundleManifestSchema = z
+const currentManifestSchema = z
   .object({
     schemaVersion: z.literal(1),
     model: modelNameSchema,
@@ -75,4 +87,7 @@ export const bundleManifestSchema = z
     "the files do not add up to the bundle",
   )
   .meta({ id: "BundleManifest" });
-export type BundleManifest = z.infer<typeof bundleManifestSchema>;
+export type BundleManifest = z.infer<typeof currentManifestSchema>;
+
+/** {@link BundleManifest}, or one of the first release. */
+export const bundleManifestSchema = z.preprocess(readFirstRelease, currentManifestSchema);

@@ -62,7 +62,11 @@ export async function tailorFleet(context: TailorContext): Promise<void> {
 
 async function ensureBuild(tailoring: TailoringApi, { model, progress, signal }: TailorContext): Promise<void> {
   const builds = await tailoring.builds({ model: model.model, version: model.version });
-  if (builds.some(({ status }) => status === "succeeded")) return;
+  // A version of an earlier release gets its fp32 measured by a build, too: that one made no variants.
+  const madeVariants = builds.some(
+    ({ status, variants }) => status === "succeeded" && variants.some(({ name }) => name !== "fp32"),
+  );
+  if (madeVariants) return;
   const running =
     builds.find(isUnderWay) ?? (await tailoring.startBuild({ model: model.model, version: model.version }, {}));
   let toldAt = 0;

@@ -9,11 +9,32 @@ export const variantsMigration: SchemaMigration = {
     await createDatasets(db);
     await createBuilds(db);
     await rebuildVariants(db);
+    await rewriteProjections(db);
   },
 };
 
 // biome-ignore lint/suspicious/noExplicitAny: a migration works on whatever the schema was at its time
 type Schema = Kysely<any>;
+
+/** What a version's page shows of its variants is kept with the version: it says `kind` now, and what a card says. */
+async function rewriteProjections(db: Schema): Promise<void> {
+  for (const { version_id, variants } of await db
+    .selectFrom("model_version")
+    .select(["version_id", "variants"])
+    .execute()) {
+    const rewritten = (JSON.parse(variants) as Record<string, unknown>[]).map(({ precision, ...variant }) => ({
+      ...variant,
+      kind: variant.kind ?? precision,
+      accuracy: null,
+      floatLayers: 0,
+    }));
+    await db
+      .updateTable("model_version")
+      .set({ variants: JSON.stringify(rewritten) })
+      .where("version_id", "=", version_id)
+      .execute();
+  }
+}
 
 async function createDatasets(db: Schema): Promise<void> {
   await db.schema
