@@ -10,6 +10,7 @@ export * from "./model-manifest.js";
 export * from "./primitives.js";
 export * from "./reported.js";
 export * from "./rest.js";
+export * from "./rest-tailoring.js";
 export * from "./tailoring.js";
 export * from "./telemetry.js";
 export * from "./topics.js";
