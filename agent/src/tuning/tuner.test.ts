@@ -1,123 +1,22 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { setImmediate as turn } from "node:timers/promises";
 import { SartorError } from "@sartor/shared/errors";
 import { tuningReportSchema } from "@sartor/shared/protocol";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { OutboxStore, openStateDatabase, SettingsStore } from "../storage/index.js";
-import type { Incumbent } from "./ports.js";
+import { SettingsStore } from "../storage/index.js";
 import { TuningRecord } from "./record.js";
-import { ENVIRONMENT, makeCandidate, makeOrder, OTHER_TUNING_ID, QUIET, serving, TUNING_ID } from "./testing/orders.js";
-import { type Behaviour, SimulatedDevice } from "./testing/simulated-device.js";
-import { Tuner, type TuningReportBody } from "./tuner.js";
+import { OTHER_TUNING_ID, TUNING_ID } from "./testing/orders.js";
+import { DeviceState, fp32, order, Rig } from "./testing/tuner-rig.js";
 
 const HOUR_MS = 3_600_000;
-const fp32 = makeCandidate("fp32");
-const int8 = makeCandidate("int8");
-const order = makeOrder([int8, fp32]);
 
-let folder = "";
-let database: ReturnType<typeof openStateDatabase>["database"];
+let state: DeviceState;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "tuner-"));
-  database = openStateDatabase(join(folder, "state.db")).database;
+  state = new DeviceState();
 });
-afterEach(() => {
-  database.close();
-  rmSync(folder, { recursive: true });
-});
-
-/** A database that now and then has no room for what is noted of a tuning that ended. */
-class CrampedStore extends SettingsStore {
-  fails = 0;
-
-  override save(key: string, value: unknown): void {
-    const { finished } = value as { finished?: unknown };
-    if (finished !== null && this.fails-- > 0) throw new Error("the disk is full");
-    super.save(key, value);
-  }
-}
-
-/** An agent around the tuner, as far as the tuner can tell. */
-class Rig {
-  readonly device: SimulatedDevice;
-  readonly reports: TuningReportBody[] = [];
-  readonly settings = new CrampedStore(database);
-  readonly outbox = new OutboxStore(database);
-  readonly discards: string[][] = [];
-  readonly steps: string[] = [];
-  readonly tuner: Tuner;
-  readonly #end = new AbortController();
-  readonly #running: Promise<void>;
-  incumbent: Incumbent | undefined = serving(fp32);
-  environment = ENVIRONMENT;
-  mayMeasure = true;
-  fetchError: SartorError | undefined;
-  reportFails = 0;
-  mostResults = 7;
-
-  constructor(
-    behaviours: Readonly<Record<string, Behaviour>> = { fp32: { runMs: 4 }, int8: { runMs: 2 } },
-    epochMs = 0,
-  ) {
-    this.device = new SimulatedDevice("rig", behaviours, { noise: 0.04 });
-    this.device.clock.epoch += epochMs;
-    this.tuner = new Tuner({
-      loader: this.device,
-      store: {
-        fetch: async () => {
-          if (this.fetchError !== undefined) throw this.fetchError;
-        },
-        discard: async (keep) => {
-          this.discards.push([...keep]);
-        },
-      },
-      conditions: this.device,
-      settings: this.settings,
-      clock: this.device.clock,
-      logger: QUIET,
-      random: this.device.random,
-      incumbent: () => this.incumbent,
-      environment: () => this.environment,
-      mayMeasure: () => this.mayMeasure,
-      report: (body) => {
-        if (this.reportFails-- > 0) throw new Error("the disk is full");
-        if (body.results.length > this.mostResults) throw new SartorError("SRT_PACKET_TOO_LARGE", "It is too large.");
-        this.outbox.enqueue("tuning", Buffer.from(JSON.stringify(body)), "kept");
-        this.reports.push(body);
-      },
-      atomically: (work) => this.outbox.atomically(work),
-      onChange: () => this.steps.push(this.tuner.state?.step ?? "none"),
-    });
-    this.#running = this.tuner.run(this.#end.signal);
-  }
-
-  get clock() {
-    return this.device.clock;
-  }
-
-  /** Lets virtual time pass until something holds. */
-  async until(holds: () => boolean): Promise<void> {
-    for (let turns = 0; !holds(); turns++) {
-      if (turns > 200_000) throw new Error("it never came to that");
-      await turn();
-    }
-  }
-
-  async pass(milliseconds: number): Promise<void> {
-    await this.clock.sleep(milliseconds);
-  }
-
-  async stop(): Promise<void> {
-    this.#end.abort();
-    await this.#running;
-  }
-}
+afterEach(() => state.remove());
 
 describe("an order", () => {
   it("is measured once, reported in the protocol's words, and not repeated after a restart", async () => {
-    const rig = new Rig();
+    const rig = new Rig(state);
     rig.tuner.accept(order);
     await rig.until(() => rig.reports.length === 1);
     const [report] = rig.reports;
@@ -133,7 +32,7 @@ describe("an order", () => {
     expect([...new Set(rig.steps)]).toEqual(["waiting", "downloading", "verifying", "measuring", "done"]);
     await rig.stop();
 
-    const restarted = new Rig();
+    const restarted = new Rig(state);
     restarted.tuner.accept(order);
     await restarted.pass(3 * HOUR_MS);
     expect(restarted.reports).toEqual([]);
@@ -142,7 +41,7 @@ describe("an order", () => {
   });
 
   it("that is withdrawn while it is measured is reported as canceled, and its bundles go", async () => {
-    const rig = new Rig();
+    const rig = new Rig(state);
     rig.tuner.accept(order);
     await rig.until(() => rig.device.ownMs > 1_500);
     rig.tuner.accept(null);
@@ -155,7 +54,7 @@ describe("an order", () => {
   });
 
   it("that is withdrawn before anything was measured leaves nothing to tell", async () => {
-    const rig = new Rig();
+    const rig = new Rig(state);
     rig.mayMeasure = false;
     rig.tuner.accept(order);
     await rig.pass(60_000);
@@ -167,7 +66,7 @@ describe("an order", () => {
   });
 
   it("takes the place of another at once", async () => {
-    const rig = new Rig();
+    const rig = new Rig(state);
     rig.tuner.accept(order);
     await rig.until(() => rig.device.ownMs > 1_500);
     rig.tuner.accept({ ...order, tuningId: OTHER_TUNING_ID });
@@ -180,7 +79,7 @@ describe("an order", () => {
   });
 
   it("is not lost when its report cannot be stored for a while", async () => {
-    const rig = new Rig();
+    const rig = new Rig(state);
     rig.reportFails = 3;
     rig.tuner.accept(order);
     await rig.until(() => rig.reports.length === 1);
@@ -189,7 +88,7 @@ describe("an order", () => {
   });
 
   it("is sent once: what was stored of a report goes when it cannot be noted that it was", async () => {
-    const rig = new Rig();
+    const rig = new Rig(state);
     rig.settings.fails = 2;
     rig.tuner.accept(order);
     await rig.until(() => rig.tuner.state?.step === "done");
@@ -199,7 +98,7 @@ describe("an order", () => {
   });
 
   it("whose report no broker would take says that, instead of nothing", async () => {
-    const rig = new Rig();
+    const rig = new Rig(state);
     rig.mostResults = 1;
     rig.tuner.accept(order);
     await rig.until(() => rig.tuner.state?.step === "done");
@@ -210,7 +109,7 @@ describe("an order", () => {
 
 describe("while something else needs the device", () => {
   it("measuring stops at once, gives its processes back and begins anew later", async () => {
-    const rig = new Rig();
+    const rig = new Rig(state);
     rig.tuner.accept(order);
     await rig.until(() => rig.device.ownMs > 1_500);
     rig.mayMeasure = false;
@@ -227,7 +126,7 @@ describe("while something else needs the device", () => {
   });
 
   it("measuring stops even when nobody says so", async () => {
-    const rig = new Rig();
+    const rig = new Rig(state);
     rig.tuner.accept(order);
     await rig.until(() => rig.device.ownMs > 1_500);
     rig.mayMeasure = false;
@@ -237,13 +136,13 @@ describe("while something else needs the device", () => {
   });
 
   it("a stop of the agent leaves no report, and the order begins anew after it", async () => {
-    const rig = new Rig();
+    const rig = new Rig(state);
     rig.tuner.accept(order);
     await rig.until(() => rig.device.ownMs > 1_500);
     await rig.stop();
     expect(rig.reports).toEqual([]);
     expect(rig.device.open_.size).toBe(0);
-    const restarted = new Rig();
+    const restarted = new Rig(state);
     restarted.tuner.accept(order);
     await restarted.until(() => restarted.reports.length === 1);
     await restarted.stop();
@@ -252,7 +151,7 @@ describe("while something else needs the device", () => {
 
 describe("measuring that does harm", () => {
   it("is given up when what serves is not well three times beside it", async () => {
-    const rig = new Rig();
+    const rig = new Rig(state);
     rig.tuner.accept(order);
     for (let times = 0; times < 3; times++) {
       const spent = rig.device.ownMs;
@@ -268,16 +167,16 @@ describe("measuring that does harm", () => {
 
   it("is not begun a fourth time when the agent died in it three times in a row", async () => {
     // Each as a start finds it that follows a kill or a power cut.
-    const die = () => new TuningRecord(new SettingsStore(database)).noteBegun(TUNING_ID);
+    const die = () => new TuningRecord(new SettingsStore(state.database)).noteBegun(TUNING_ID);
     die();
     die();
-    const third = new Rig();
+    const third = new Rig(state);
     third.tuner.accept(order);
     await third.until(() => third.device.ownMs > 1_500);
     await third.stop();
     // A stop in order is no death, and the row ends with it.
     for (let deaths = 0; deaths < 3; deaths++) die();
-    const fourth = new Rig();
+    const fourth = new Rig(state);
     fourth.tuner.accept(order);
     await fourth.until(() => fourth.reports.length === 1);
     expect(fourth.reports[0]).toMatchObject({ status: "failed", error: { code: "SRT_TUNING_FAILED" }, totalRuns: 0 });
@@ -288,7 +187,7 @@ describe("measuring that does harm", () => {
 
 describe("what goes wrong", () => {
   it("is reported with its code: a full disk", async () => {
-    const rig = new Rig();
+    const rig = new Rig(state);
     rig.fetchError = new SartorError("SRT_DISK_FULL", "No space.");
     rig.tuner.accept(order);
     await rig.until(() => rig.reports.length === 1);
@@ -302,7 +201,7 @@ describe("what goes wrong", () => {
   });
 
   it("is tried again, three times in all: what serves dies when it is measured", async () => {
-    const rig = new Rig({ fp32: { runMs: 4, diesAtRun: 20 }, int8: { runMs: 2 } });
+    const rig = new Rig(state, { fp32: { runMs: 4, diesAtRun: 20 }, int8: { runMs: 2 } });
     rig.tuner.accept(order);
     await rig.until(() => rig.reports.length === 1);
     expect(rig.reports[0]).toMatchObject({ status: "failed", error: { code: "SRT_INFERENCE_FAILED" } });
@@ -312,7 +211,7 @@ describe("what goes wrong", () => {
 
   it("is told whole or in part, and never refused for its length: a process that said much before it died", async () => {
     const openError = new SartorError("SRT_MODEL_UNSUPPORTED", "free(): invalid pointer ".repeat(200));
-    const rig = new Rig({ fp32: { runMs: 4 }, int8: { runMs: 2, openError } });
+    const rig = new Rig(state, { fp32: { runMs: 4 }, int8: { runMs: 2, openError } });
     rig.tuner.accept(order);
     await rig.until(() => rig.reports.length === 1);
     const whole = { schemaVersion: 1, deviceId: "device-1", sequence: 1, at: 1, ...rig.reports[0] };
@@ -322,88 +221,11 @@ describe("what goes wrong", () => {
 
   it("names every candidate when none could be measured", async () => {
     const openError = new SartorError("SRT_MODEL_UNSUPPORTED", "An operator is missing.");
-    const rig = new Rig({ fp32: { runMs: 4, openError }, int8: { runMs: 2, openError } });
+    const rig = new Rig(state, { fp32: { runMs: 4, openError }, int8: { runMs: 2, openError } });
     rig.tuner.accept(order);
     await rig.until(() => rig.reports.length === 1);
     expect(rig.reports[0]).toMatchObject({ status: "failed", error: { code: "SRT_TUNING_FAILED" } });
     expect(rig.reports[0]?.results.map(({ outcome }) => outcome)).toEqual(["refused", "refused"]);
-    await rig.stop();
-  });
-});
-
-describe("a changed environment", () => {
-  it("asks for the same order again once it has settled, an hour after the last at the earliest", async () => {
-    const rig = new Rig();
-    rig.tuner.accept(order);
-    await rig.until(() => rig.reports.length === 1);
-    const finishedAt = rig.clock.monotonic();
-    rig.environment = { ...ENVIRONMENT, onnxRuntimeVersion: "1.31.0" };
-    rig.tuner.wake();
-    await rig.until(() => rig.reports.length === 2);
-    expect(rig.reports[1]).toMatchObject({
-      trigger: "environment_changed",
-      environment: { onnxRuntimeVersion: "1.31.0" },
-    });
-    expect(rig.clock.monotonic() - finishedAt).toBeGreaterThan(HOUR_MS);
-    await rig.stop();
-  });
-
-  it("is noticed over a restart", async () => {
-    const rig = new Rig();
-    rig.tuner.accept(order);
-    await rig.until(() => rig.reports.length === 1);
-    await rig.stop();
-    const updated = new Rig(undefined, 2 * HOUR_MS);
-    updated.environment = { ...ENVIRONMENT, agentVersion: "1.1.0" };
-    updated.tuner.accept(order);
-    await updated.until(() => updated.reports.length === 1);
-    expect(updated.reports[0]?.trigger).toBe("environment_changed");
-    await updated.stop();
-  });
-});
-
-describe("hysteresis", () => {
-  it("counts from when the chosen candidate began to serve, and ends after its time", async () => {
-    const rig = new Rig();
-    rig.tuner.accept(order);
-    await rig.until(() => rig.reports.length === 1);
-    // The rollout installs what was chosen; its bundle is kept for that.
-    await rig.until(() => rig.discards.at(-1)?.join() === int8.bundle.bundleId);
-    rig.incumbent = serving(int8);
-    rig.tuner.wake();
-    await rig.until(() => rig.discards.at(-1)?.length === 0);
-    // Meanwhile int8 became the slow one, e.g. with another runtime.
-    await rig.stop();
-    for (const [later, decision] of [
-      [HOUR_MS, "hold"],
-      [30 * HOUR_MS, "switch"],
-    ] as const) {
-      const after = new Rig({ fp32: { runMs: 2 }, int8: { runMs: 4 } }, later);
-      after.incumbent = serving(int8);
-      after.tuner.accept({ ...order, tuningId: decision === "hold" ? OTHER_TUNING_ID : "01JTAAAAAAAAAAAAAAAAAAAAA3" });
-      await after.until(() => after.reports.length === 1);
-      expect(after.reports[0]?.verdict).toMatchObject({ decision, candidateId: "fp32" });
-      await after.stop();
-    }
-  });
-
-  it("does not count a trial that was taken back, and what was chosen stays for another", async () => {
-    const rig = new Rig();
-    rig.tuner.accept(order);
-    await rig.until(() => rig.reports.length === 1);
-    // While it is deployed it serves on trial.
-    rig.mayMeasure = false;
-    rig.incumbent = serving(int8);
-    rig.tuner.wake();
-    await rig.pass(120_000);
-    rig.incumbent = serving(fp32);
-    rig.mayMeasure = true;
-    rig.tuner.accept(null);
-    await rig.pass(120_000);
-    expect(rig.discards.at(-1)).toEqual([int8.bundle.bundleId]);
-    rig.tuner.accept({ ...order, tuningId: OTHER_TUNING_ID });
-    await rig.until(() => rig.reports.length === 2);
-    expect(rig.reports[1]?.verdict).toMatchObject({ decision: "switch", candidateId: "int8" });
     await rig.stop();
   });
 });

@@ -22,6 +22,7 @@ import * as ort from "onnxruntime-node";
 import { buildMobileNetV2, buildResNet18, drawImages } from "../quantization/networks.js";
 import { countEqualParameters } from "../quantization/qdq-parameters.js";
 import { hasGtsrb, roadSignImages } from "../quantization/road-sign-images.js";
+import { enlargedRoadSigns, TRAINED_SIDE, trainedNetworks } from "../quantization/trained-networks.js";
 import { roadSignModel } from "../support/road-sign-model.js";
 import { printTable } from "./table.js";
 
@@ -30,12 +31,14 @@ import { printTable } from "./table.js";
  * points equal in min-max mode, which loses less, which is faster. Times are medians of interleaved single-threaded runs of batch 1; on a shared
  * machine read the ratios.
  *
- *     node test/dist/bench/quantization.js --python PYTHON_WITH_ONNXRUNTIME_1.30 [--only road-sign]
+ *     node test/dist/bench/quantization.js --python PYTHON_WITH_ONNXRUNTIME_1.30 [--only road-sign] [--trained FOLDER]
  *
+ * FOLDER is what control-plane/onnx/reference/train.py wrote: the same shapes with weights that were learnt.
  * --images is the number of pictures that networks with drawn weights are judged by; with few, near ties decide whether classes agree.
  * Without --python only our own variants are measured.
  */
-const USAGE = "usage: node quantization.js [--python PROGRAM] [--only NETWORK] [--runs N] [--images N]";
+const USAGE =
+  "usage: node quantization.js [--python PROGRAM] [--only NETWORK] [--trained FOLDER] [--runs N] [--images N]";
 
 interface Network {
   readonly name: string;
@@ -54,6 +57,7 @@ const { values } = parseArgs({
   options: {
     python: { type: "string" },
     only: { type: "string" },
+    trained: { type: "string" },
     runs: { type: "string", default: "60" },
     images: { type: "string", default: "400" },
     help: { type: "boolean", default: false },
@@ -64,7 +68,7 @@ else await main();
 
 async function main(): Promise<void> {
   for (const network of networks()) {
-    if (values.only !== undefined && values.only !== network.name) continue;
+    if (values.only !== undefined && !network.name.startsWith(values.only)) continue;
     await bench(network);
   }
 }
@@ -81,7 +85,19 @@ function* networks(): Generator<Network> {
       evaluation: evaluation.images,
       labels: evaluation.labels,
     };
-  } else console.log("road-sign: not measured, the images are not there");
+    for (const { name, model } of values.trained === undefined ? [] : trainedNetworks(values.trained)) {
+      const calibration = enlargedRoadSigns("train", 300);
+      const evaluation = enlargedRoadSigns("test-even", 6315);
+      yield {
+        name,
+        model,
+        shape: [3, TRAINED_SIDE, TRAINED_SIDE],
+        calibration: calibration.images,
+        evaluation: evaluation.images,
+        labels: evaluation.labels,
+      };
+    }
+  } else console.log("road signs: not measured, the images are not there");
   for (const [name, build] of [
     ["resnet18", buildResNet18],
     ["mobilenet-v2", buildMobileNetV2],
