@@ -265,6 +265,115 @@ export const ERROR_CODES = {
     "The requested byte range lies outside the content.",
     "Ask for a range within the content's length.",
   ),
+  // --- trust: signed metadata --------------------------------------------------------------
+  SRT_TRUST_NO_ROOT: entry(
+    503,
+    "No root of trust was set up, so nothing can be signed or installed.",
+    "Run the key ceremony: sartor keys ceremony.",
+  ),
+  SRT_TRUST_SIGNATURE: entry(
+    422,
+    "Metadata is not signed by enough of the keys that may sign it.",
+    "If nobody changed keys, somebody tampers with metadata: look at who serves it. Else sign it with the current keys.",
+  ),
+  SRT_TRUST_ROLLBACK: entry(
+    409,
+    "Metadata or a release is older than what the device has already accepted.",
+    "Release the version again with a higher counter where a downgrade is meant; else look at who serves old metadata.",
+  ),
+  SRT_TRUST_EXPIRED: entry(
+    410,
+    "Metadata is past its time; what runs keeps running, nothing new is installed.",
+    "Check the device's clock and the line; sign anew what the control plane shows as expired.",
+  ),
+  SRT_TRUST_METADATA_INVALID: entry(
+    422,
+    "Metadata is not what TUF allows, or is larger than accepted.",
+    "Look at who serves it; the message names the role.",
+  ),
+  SRT_TRUST_MISMATCH: entry(
+    409,
+    "Director and image repository do not say the same about a bundle.",
+    "Wait for the next refresh; if it persists, one of the repositories is compromised: stop the rollout.",
+  ),
+  SRT_TRUST_WRONG_DEVICE: entry(
+    403,
+    "A signed order is for another device.",
+    "Look at who serves it: somebody replays another device's order.",
+  ),
+  SRT_TRUST_WRONG_HARDWARE: entry(
+    422,
+    "The bundle is not for this kind of hardware.",
+    "Choose a variant that is; the message names both.",
+  ),
+  SRT_TRUST_UNSIGNED: entry(
+    409,
+    "The bundle is not in the signed image repository yet.",
+    "Sign its release: sartor keys sign.",
+  ),
+  SRT_TRUST_UNREACHABLE: entry(
+    502,
+    "Signed metadata could not be fetched.",
+    "The device tries again by itself; check the network between device and control plane.",
+  ),
+  SRT_KEY_UNKNOWN: entry(404, "No such key.", "Check the key id: sartor keys list."),
+  SRT_KEY_LOCKED: entry(401, "The passphrase does not open the key file.", "Enter the passphrase of this key."),
+  SRT_KEY_FILE_INVALID: entry(422, "The key file is damaged or not one of Sartor's.", "Restore it from its backup."),
+  SRT_SIGNING_REQUEST_UNKNOWN: entry(404, "No such signing request.", "Check the id: sartor keys requests."),
+  // --- certificates ------------------------------------------------------------------------
+  SRT_CSR_INVALID: entry(
+    422,
+    "The certificate request is damaged, not signed by its own key, or its key is not P-256.",
+    "Have the device make a new key and request.",
+  ),
+  SRT_CERTIFICATE_REVOKED: entry(
+    403,
+    "The device's certificate was revoked.",
+    "Enrol the device again with a new token, or a replacement token to keep its name.",
+  ),
+  SRT_CERTIFICATE_EXPIRED: entry(
+    401,
+    "The device's certificate is past its time and past the grace for renewal.",
+    "Enrol the device again with a replacement token.",
+  ),
+  SRT_CERTIFICATE_UNKNOWN: entry(
+    401,
+    "The certificate is none that this control plane issued for an enrolled device.",
+    "Enrol the device.",
+  ),
+  SRT_ENROLMENT_SCOPE: entry(
+    403,
+    "The enrolment token is for another kind of hardware or group.",
+    "Ask an operator for a token for this device's hardware.",
+  ),
+  // --- people ------------------------------------------------------------------------------
+  SRT_LOGIN_FAILED: entry(
+    401,
+    "User name or password is wrong, or the login was disabled.",
+    "Try again, or ask an admin.",
+  ),
+  SRT_SESSION_EXPIRED: entry(401, "The session is over.", "Log in again."),
+  SRT_USER_UNKNOWN: entry(404, "No such user.", "Check the name against the users."),
+  SRT_USER_EXISTS: entry(409, "A user of this name exists.", "Choose another name."),
+  SRT_PASSWORD_WEAK: entry(422, "The password is too short or too common.", "Choose one of 12 characters or more."),
+  SRT_API_TOKEN_UNKNOWN: entry(404, "No such API token.", "Check the id against the tokens."),
+  SRT_ROLE_TOO_LOW: entry(403, "The role does not allow this.", "Ask somebody whose role does; the message names it."),
+  SRT_AUDIT_BROKEN: entry(
+    500,
+    "The audit log's chain of hashes is broken.",
+    "Somebody changed or removed entries: compare with a copy; the message names the first entry that does not fit.",
+  ),
+  SRT_OIDC_FAILED: entry(
+    502,
+    "The login at the identity provider failed.",
+    "Try again; an admin finds the reason in the log.",
+  ),
+  // --- few bytes ---------------------------------------------------------------------------
+  SRT_DELTA_INVALID: entry(
+    422,
+    "A difference does not apply to what the device holds.",
+    "Nothing to do; the device fetches the whole content instead.",
+  ),
   // --- rollouts ------------------------------------------------------------------------------
   SRT_ROLLOUT_UNKNOWN: entry(404, "No such rollout.", "Check the rollout id."),
   SRT_ROLLOUT_NO_DEVICES: entry(422, "The rollout selects no device.", "Enrol a device first or widen the selection."),

@@ -14,6 +14,7 @@ export * from "./rest-tailoring.js";
 export * from "./tailoring.js";
 export * from "./telemetry.js";
 export * from "./topics.js";
+export * from "./trust.js";
 export * from "./tuning.js";
 export * from "./variants.js";
 export * from "./version.js";
