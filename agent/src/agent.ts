@@ -5,7 +5,7 @@ import { SartorError } from "@sartor/shared/errors";
 import type { Inventory, TuningEnvironment } from "@sartor/shared/protocol";
 import { z } from "zod";
 import type { AgentSettings } from "./config/index.js";
-import { loadOrEnrol } from "./identity/index.js";
+import { CertificateRenewal, loadOrEnrol } from "./identity/index.js";
 import {
   collectInventory,
   DeviceConditionsReader,
@@ -24,7 +24,7 @@ import { buildReport, Reconciler, ReportPublisher, StepExecutors } from "./recon
 import { CandidateProcesses, InferenceServer, ModelHost } from "./runtime/index.js";
 import { OutboxStore, openStateDatabase, SettingsStore } from "./storage/index.js";
 import { TelemetryReporter } from "./telemetry/index.js";
-import { AGENT_VERSION } from "./version.js";
+import { AGENT_VERSION, RELEASED_AT } from "./version.js";
 
 /** Telemetry window before the control plane said otherwise, s. */
 const DEFAULT_WINDOW_SECONDS = 60;
@@ -84,6 +84,8 @@ export async function startAgent(settings: AgentSettings, { clock, logger, signa
     token: settings.enrolmentToken,
     deviceName: settings.deviceName,
     emulated,
+    hardware: settings.hardware,
+    earliest: RELEASED_AT,
     clock,
     logger,
     signal,
@@ -99,6 +101,16 @@ export async function startAgent(settings: AgentSettings, { clock, logger, signa
       logger.error("an event could not be stored for sending", { message: event.message, error });
     }
   };
+
+  const renewal = new CertificateRenewal({
+    identity,
+    earliest: RELEASED_AT,
+    clock,
+    logger,
+    random: Math.random,
+    onRefused: ({ code, message }) =>
+      tell({ level: "error", code, message: `The certificate cannot be renewed: ${message}` }),
+  });
 
   // Runtime: models in children, and the endpoint that reaches them.
   const host = new ModelHost({
@@ -176,7 +188,8 @@ export async function startAgent(settings: AgentSettings, { clock, logger, signa
   const link: Link = new Link({
     url: identity.mqttUrl,
     deviceId,
-    secret: identity.secret,
+    tls: identity.tls,
+    onCertificateRefused: () => renewal.noteRefused(),
     outbox,
     settings: store,
     clock,
@@ -243,7 +256,7 @@ export async function startAgent(settings: AgentSettings, { clock, logger, signa
   tuner.accept(reconciler.desired?.tuning ?? null);
   telemetry.start();
   link.start();
-  const loops = [reconciler.run(running.signal), inventory.monitor.run(running.signal), listen()];
+  const loops = [renewal.run(running.signal), reconciler.run(running.signal), inventory.monitor.run(running.signal), listen()];
   logger.info("agent is up", { deviceId, version: AGENT_VERSION, emulated });
 
   /** A port that is taken hides the model from its users, not the device from its operators: they are told, and it is tried again. */
@@ -274,6 +287,7 @@ export async function startAgent(settings: AgentSettings, { clock, logger, signa
       await telemetry.stop();
       reports?.flush();
       await link.stop();
+      identity.tls.close();
       database.close();
       logger.info("agent has stopped");
     },

@@ -10,6 +10,7 @@ import { HttpModule } from "./http/index.js";
 import { IngestModule } from "./ingest/index.js";
 import { ModelsModule } from "./models/index.js";
 import { RolloutsModule } from "./rollouts/index.js";
+import { SigningModule } from "./signing/index.js";
 import { StorageModule } from "./storage/index.js";
 import { TailoringModule } from "./tailoring/index.js";
 import { TelemetryModule } from "./telemetry/index.js";
@@ -34,6 +35,7 @@ export class AppModule {
         VariantsModule,
         TailoringModule,
         BundlesModule,
+        SigningModule,
         RolloutsModule,
         TelemetryModule,
         DashboardApiModule,

@@ -5,14 +5,17 @@ import { WsAdapter } from "@nestjs/platform-ws";
 import { SartorError } from "@sartor/shared/errors";
 import type { FastifyInstance } from "fastify";
 import { AppModule } from "./app.module.js";
-import { OperatorToken } from "./auth/index.js";
+import { DeviceHttps, OperatorToken } from "./auth/index.js";
 import { type Clock, LOG_LEVELS, PublicAddresses, type Settings, VERSION } from "./config/index.js";
 import { createHttpAdapter, Metrics, prepareHttp, serveDashboard, serveOpenApi } from "./http/index.js";
 import { IngestService } from "./ingest/index.js";
 
 /** A running control plane. */
 export interface ControlPlane {
+  /** The operators' address. */
   readonly httpUrl: string;
+  /** The devices' address. */
+  readonly deviceUrl: string;
   readonly mqttUrl: string;
   readonly operatorToken: string;
   /** The Nest application, for programs that run the control plane inside their own process. */
@@ -46,11 +49,13 @@ export async function startControlPlane(settings: Settings, clock?: Clock): Prom
     await app.init();
     // Every module is ready and the desired states are in place: let devices in, then people.
     await app.get(IngestService).listen();
+    await app.get(DeviceHttps).listen();
     await app.listen(settings.httpPort, settings.httpHost);
     const address = app.getHttpServer().address();
     if (address !== null && typeof address === "object") addresses.httpListens(address.port);
     return {
       httpUrl: addresses.httpUrl(),
+      deviceUrl: addresses.deviceUrl(),
       mqttUrl: addresses.mqttUrl(),
       operatorToken: app.get(OperatorToken).value,
       app,
@@ -73,7 +78,7 @@ function explain(error: unknown): unknown {
   if (reason === undefined) return error;
   return new SartorError(
     "SRT_CONFIG_INVALID",
-    `The address ${address}:${port} ${reason}; choose another with SARTOR_HTTP_HOST, SARTOR_HTTP_PORT, SARTOR_MQTT_HOST or SARTOR_MQTT_PORT.`,
+    `The address ${address}:${port} ${reason}; choose another with SARTOR_HTTP_HOST, SARTOR_HTTP_PORT, SARTOR_DEVICE_HOST, SARTOR_DEVICE_PORT, SARTOR_MQTT_HOST or SARTOR_MQTT_PORT.`,
     { cause: error },
   );
 }

@@ -8,13 +8,13 @@ const STOP_DEADLINE_MS = 10_000;
 
 async function main(): Promise<void> {
   const controlPlane = await startControlPlane(loadSettings());
-  const { httpUrl, mqttUrl, operatorToken } = controlPlane;
+  const { httpUrl, deviceUrl, mqttUrl, operatorToken } = controlPlane;
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void stop(controlPlane));
   // A parent that started us with a channel and is gone will not stop us any more.
   if (process.send !== undefined) process.once("disconnect", () => void stop(controlPlane));
   // Said last: whoever reads it may send a signal at once.
-  process.stdout.write(`control plane listening http=${httpUrl} mqtt=${mqttUrl}\n`);
-  process.send?.({ type: "ready", httpUrl, mqttUrl, operatorToken });
+  process.stdout.write(`control plane listening http=${httpUrl} devices=${deviceUrl} mqtt=${mqttUrl}\n`);
+  process.send?.({ type: "ready", httpUrl, deviceUrl, mqttUrl, operatorToken });
 }
 
 let stopping = false;

@@ -12,7 +12,7 @@ describe("the agent's settings", () => {
   it("stop the start with one sentence that names every bad one", () => {
     const environment = {
       SARTOR_INFERENCE_PORT: "70000",
-      SARTOR_CONTROL_PLANE_URL: "ftp://somewhere",
+      SARTOR_CONTROL_PLANE_URL: "http://somewhere",
       SARTOR_LOG_LEVEL: "loud",
     };
     expect(() => readSettings(environment)).toThrowError(
@@ -21,6 +21,13 @@ describe("the agent's settings", () => {
         message: expect.stringMatching(/CONTROL_PLANE_URL.*PORT.*LOG_LEVEL/s),
       }),
     );
+  });
+
+  it("say which kinds of hardware the device is: by default what Node runs on", () => {
+    expect(readSettings({}).hardware).toEqual([`${process.platform}-${process.arch}`]);
+    expect(readSettings({ SARTOR_HARDWARE: "gate-camera-2, linux-arm64" }).hardware).toEqual(["gate-camera-2", "linux-arm64"]);
+    for (const bad of ["Gate Camera", "a,,b", ",", Array(9).fill("a").join(",")])
+      expect(() => readSettings({ SARTOR_HARDWARE: bad })).toThrowError(/SARTOR_HARDWARE/);
   });
 
   it("say so when a secret's file is missing", () => {

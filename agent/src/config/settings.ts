@@ -1,10 +1,16 @@
 import { readFileSync } from "node:fs";
-import { hostname } from "node:os";
+import { arch, hostname, platform } from "node:os";
 import { resolve } from "node:path";
 import { SartorError } from "@sartor/shared/errors";
+import { hardwareIdSchema } from "@sartor/shared/protocol";
 import { z } from "zod";
 
 const port = z.coerce.number().int().min(0).max(65_535);
+/** Words with commas between them. */
+const hardwareIds = z
+  .string()
+  .transform((text) => text.split(",").map((word) => word.trim()))
+  .pipe(z.array(hardwareIdSchema).min(1).max(8));
 const seconds = (minimum: number, maximum: number) => z.coerce.number().int().min(minimum).max(maximum);
 
 /**
@@ -14,12 +20,14 @@ const seconds = (minimum: number, maximum: number) => z.coerce.number().int().mi
 const SETTINGS = {
   /** Folder that holds all the agent's state: identity, database, slots. */
   SARTOR_AGENT_STATE_DIR: z.string().min(1).default("/var/lib/sartor-agent"),
-  /** Base address of the control plane; needed for enrolment only. */
-  SARTOR_CONTROL_PLANE_URL: z.url({ protocol: /^https?$/ }).optional(),
+  /** Base address of the control plane's port for devices; needed for enrolment only. */
+  SARTOR_CONTROL_PLANE_URL: z.url({ protocol: /^https$/, error: "expected an https address" }).optional(),
   /** One-time token; needed for enrolment only. */
   SARTOR_ENROLMENT_TOKEN: z.string().min(16).max(256).optional(),
   /** Name that people read. */
   SARTOR_DEVICE_NAME: z.string().min(1).max(256).optional(),
+  /** Kinds of hardware that this device is, the most special one first: a product's own name, then what bundles are made for. */
+  SARTOR_HARDWARE: hardwareIds.optional(),
   /** Address that the inference endpoint listens on. */
   SARTOR_INFERENCE_HOST: z.string().min(1).default("127.0.0.1"),
   /** Port of the inference endpoint; 0 takes any free one. */
@@ -45,6 +53,8 @@ export interface AgentSettings {
   readonly controlPlaneUrl: string | undefined;
   readonly enrolmentToken: string | undefined;
   readonly deviceName: string;
+  /** The most special one first. */
+  readonly hardware: readonly string[];
   readonly inferenceHost: string;
   readonly inferencePort: number;
   readonly emulatedInventory: string | undefined;
@@ -77,6 +87,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     controlPlaneUrl: values.SARTOR_CONTROL_PLANE_URL,
     enrolmentToken: values.SARTOR_ENROLMENT_TOKEN,
     deviceName: values.SARTOR_DEVICE_NAME ?? hostname(),
+    hardware: values.SARTOR_HARDWARE ?? [`${platform()}-${arch()}`],
     inferenceHost: values.SARTOR_INFERENCE_HOST,
     inferencePort: values.SARTOR_INFERENCE_PORT,
     emulatedInventory: values.SARTOR_EMULATED_INVENTORY,

@@ -1,25 +1,21 @@
-import { randomBytes } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { SartorError } from "@sartor/shared/errors";
-import {
-  enrolmentReplySchema,
-  enrolmentRequestSchema,
-  errorReplySchema,
-  PROTOCOL_VERSION,
-} from "@sartor/shared/protocol";
-import { z } from "zod";
-import { type Clock, type Logger, postJson } from "../platform/index.js";
-import { writeFileDurably } from "../storage/index.js";
+import { type Clock, type Logger, TlsIdentity } from "../platform/index.js";
+import { enrol } from "./enrol.js";
+import { IdentityStore, type ReadIdentity } from "./identity-store.js";
 
-const identitySchema = enrolmentReplySchema.extend({ secret: enrolmentRequestSchema.shape.secret });
-/** Who this device is, and where its control plane is. */
-export type DeviceIdentity = z.infer<typeof identitySchema>;
-
-const pendingSchema = z.object({ secret: enrolmentRequestSchema.shape.secret });
-
-/** Longest wait between two attempts to reach the control plane, ms. */
-const LONGEST_WAIT_MS = 30_000;
+/** Who this device is, where its control plane is, and the credential for both lines to it. */
+export interface DeviceIdentity {
+  readonly deviceId: string;
+  /** mqtts://host:port */
+  readonly mqttUrl: string;
+  /** https://host:port */
+  readonly httpUrl: string;
+  readonly tls: TlsIdentity;
+  /** Where it is kept. */
+  readonly store: IdentityStore;
+}
 
 export interface EnrolmentOptions {
   readonly stateFolder: string;
@@ -27,81 +23,58 @@ export interface EnrolmentOptions {
   readonly token: string | undefined;
   readonly deviceName: string;
   readonly emulated: boolean;
+  /** The kinds of hardware that the device is, the most special one first. */
+  readonly hardware: readonly string[];
+  /** The least that the time can be, ms since 1970. */
+  readonly earliest: number;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly signal: AbortSignal;
 }
 
 /**
- * Loads the device's identity, or enrols: the device makes its secret and stores it before it redeems the token, so that a lost
- * reply or a crash costs nothing: the same token with the same secret gives the same identity.
+ * Loads the device's identity, or enrols: the key is made and stored before the token is redeemed, and what came back is stored whole, so
+ * that a lost reply or a kill costs nothing: the same token with the same key gives the same certificate.
  *
- * @throws SartorError SRT_CONFIG_INVALID without identity and without token; the control plane's own code when it refuses
+ * @throws SartorError SRT_CONFIG_INVALID without identity and without token, and for an identity of the first release; what
+ * {@link enrol} throws
  */
 export async function loadOrEnrol(options: EnrolmentOptions): Promise<DeviceIdentity> {
-  const path = join(options.stateFolder, "identity.json");
-  const known = readJson(path, identitySchema);
-  if (known !== undefined) return known;
-  if (options.controlPlaneUrl === undefined || options.token === undefined) {
-    throw new SartorError(
+  const store = new IdentityStore(join(options.stateFolder, "identity"));
+  const known = store.read("current") ?? store.read("next");
+  if (known !== undefined) return openIdentity(known, store);
+  const { controlPlaneUrl, token, logger } = options;
+  if (controlPlaneUrl === undefined || token === undefined) throw missing(options.stateFolder);
+  const identity = await enrol({ ...options, controlPlaneUrl, token, key: store.pendingKey("enrolment") });
+  store.write("current", identity);
+  const stored = store.read("current");
+  if (stored === undefined) throw new SartorError("SRT_STATE_UNUSABLE", "The identity cannot be read back as it was written.");
+  logger.info("enrolled", { deviceId: identity.deviceId, controlPlane: controlPlaneUrl, serial: stored.facts.serial });
+  return openIdentity(stored, store);
+}
+
+/** What TLS takes of a stored identity. */
+export const credentialOf = ({ key, certificate, authorities }: ReadIdentity) => ({
+  ca: authorities,
+  client: { certificate, key },
+});
+
+function openIdentity(identity: ReadIdentity, store: IdentityStore): DeviceIdentity {
+  const { deviceId, mqttUrl, httpUrl } = identity;
+  return { deviceId, mqttUrl, httpUrl, tls: new TlsIdentity(credentialOf(identity)), store };
+}
+
+function missing(stateFolder: string): SartorError {
+  const how = "set SARTOR_CONTROL_PLANE_URL and SARTOR_ENROLMENT_TOKEN (an operator makes a token)";
+  if (existsSync(join(stateFolder, "identity", "current")))
+    return new SartorError(
       "SRT_CONFIG_INVALID",
-      "This device is not enrolled: set SARTOR_CONTROL_PLANE_URL and SARTOR_ENROLMENT_TOKEN (an operator makes a token).",
+      `This device's identity is damaged. To enrol it again under its name, ${how}: a replacement token.`,
     );
-  }
-  const secret = loadOrMakeSecret(join(options.stateFolder, "enrolment.json"));
-  const reply = await redeem(options, options.controlPlaneUrl, options.token, secret);
-  const identity: DeviceIdentity = { ...reply, secret };
-  writeFileDurably(path, `${JSON.stringify(identity, null, 2)}\n`, 0o600);
-  options.logger.info("enrolled", { deviceId: identity.deviceId, controlPlane: options.controlPlaneUrl });
-  return identity;
-}
-
-async function redeem(options: EnrolmentOptions, controlPlaneUrl: string, token: string, secret: string) {
-  const url = new URL(controlPlaneUrl);
-  url.pathname = `${url.pathname.replace(/\/$/, "")}/api/v1/enrolments`;
-  const request = {
-    schemaVersion: PROTOCOL_VERSION,
-    token,
-    secret,
-    name: options.deviceName,
-    emulated: options.emulated,
-  };
-  for (let wait = 500; ; wait = Math.min(wait * 2, LONGEST_WAIT_MS)) {
-    try {
-      const { status, json } = await postJson(url, request, options.signal);
-      if (status >= 200 && status < 300) return enrolmentReplySchema.parse(json);
-      const refusal = errorReplySchema.safeParse(json);
-      const error = refusal.success
-        ? SartorError.fromBody(refusal.data.error)
-        : new SartorError("SRT_UNAUTHENTICATED", `The control plane answered enrolment with status ${status}.`);
-      if (status < 500 && status !== 429) throw error;
-      options.logger.warn("enrolment is delayed", { code: error.code, message: error.message });
-    } catch (thrown) {
-      const error = SartorError.from(thrown);
-      if (options.signal.aborted || error.code !== "SRT_DOWNLOAD_FAILED") throw error;
-      options.logger.warn("the control plane cannot be reached; enrolment waits", {
-        message: error.message,
-        waitMs: wait,
-      });
-    }
-    await options.clock.sleep(wait, options.signal);
-  }
-}
-
-function loadOrMakeSecret(path: string): string {
-  const pending = readJson(path, pendingSchema);
-  if (pending !== undefined) return pending.secret;
-  const secret = randomBytes(32).toString("base64url");
-  writeFileDurably(path, JSON.stringify({ secret }), 0o600);
-  return secret;
-}
-
-/** A damaged file counts as absent: an identity comes again with a new token. */
-function readJson<T>(path: string, schema: z.ZodType<T>): T | undefined {
-  if (!existsSync(path)) return undefined;
-  try {
-    return schema.parse(JSON.parse(readFileSync(path, "utf8")));
-  } catch {
-    return undefined;
-  }
+  if (existsSync(join(stateFolder, "identity.json")))
+    return new SartorError(
+      "SRT_CONFIG_INVALID",
+      `This device's identity is of the first release, a shared secret that is not accepted any more. To enrol it again under its name, ${how}: a replacement token.`,
+    );
+  return new SartorError("SRT_CONFIG_INVALID", `This device is not enrolled: ${how}.`);
 }

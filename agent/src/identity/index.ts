@@ -1,1 +1,3 @@
+export { CertificateRenewal, type CertificateRenewalOptions } from "./certificate-renewal.js";
 export { type DeviceIdentity, type EnrolmentOptions, loadOrEnrol } from "./device-identity.js";
+export { IdentityStore, type StoredIdentity } from "./identity-store.js";

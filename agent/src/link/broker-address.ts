@@ -4,24 +4,21 @@ import { SartorError } from "@sartor/shared/errors";
 export interface BrokerAddress {
   readonly host: string;
   readonly port: number;
-  readonly tls: boolean;
 }
 
 /**
- * Reads `mqtt://host[:port]` (1883) or `mqtts://host[:port]` (8883).
+ * Reads `mqtts://host[:port]` (8883). MQTT without TLS is not spoken.
  *
  * @throws SartorError SRT_CONFIG_INVALID for anything else
  */
 export function parseBrokerUrl(url: string): BrokerAddress {
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
-  if (parsed === undefined || (parsed.protocol !== "mqtt:" && parsed.protocol !== "mqtts:") || parsed.hostname === "") {
-    throw new SartorError("SRT_CONFIG_INVALID", `${url} is no broker address: expected mqtt://host or mqtts://host.`);
+  if (parsed === undefined || parsed.protocol !== "mqtts:" || parsed.hostname === "") {
+    throw new SartorError("SRT_CONFIG_INVALID", `${url} is no broker address: expected mqtts://host.`);
   }
-  const tls = parsed.protocol === "mqtts:";
   return {
     // An IPv6 host stands in brackets in an address and without them in a socket.
     host: parsed.hostname.replace(/^\[(.*)\]$/, "$1"),
-    port: parsed.port === "" ? (tls ? 8883 : 1883) : Number(parsed.port),
-    tls,
+    port: parsed.port === "" ? 8883 : Number(parsed.port),
   };
 }

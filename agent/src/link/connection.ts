@@ -1,10 +1,12 @@
-import { createConnection, type Socket } from "node:net";
+import { isIP } from "node:net";
+import { connect } from "node:tls";
 import { SartorError } from "@sartor/shared/errors";
 import { LIMITS } from "@sartor/shared/protocol";
 import { MqttClient } from "mqtt";
+import { type TlsIdentity, tlsRefusal } from "../platform/index.js";
 import { type BrokerAddress, parseBrokerUrl } from "./broker-address.js";
 
-/** CONNACK return codes 2, 4 and 5: this device, or its secret, is not welcome (MQTT 3.1.1, section 3.2.2.3). */
+/** CONNACK return codes 2, 4 and 5: this device, or its certificate, is not welcome (MQTT 3.1.1, section 3.2.2.3). */
 const REFUSALS: readonly unknown[] = [2, 4, 5];
 /** Bytes that may arrive ahead of the parser: one read of the socket and its buffers. */
 const READ_AHEAD_BYTES = 128 * 1024;
@@ -16,14 +18,12 @@ export interface Message {
 }
 
 export interface ConnectionOptions {
-  /** mqtt://host:1883 or mqtts://host:8883. */
+  /** mqtts://host:8883. */
   readonly url: string;
-  /** Client id and user name. */
+  /** Client id: the common name of the certificate. */
   readonly deviceId: string;
-  /** Password. */
-  readonly secret: string;
-  /** Certificate authority for mqtts, PEM; the system's own when absent. */
-  readonly ca?: string;
+  /** Certificate of this device, and whom it trusts. */
+  readonly tls: TlsIdentity;
   /** What the broker publishes, QoS 1, when this connection dies without a goodbye. */
   readonly will: Message;
   /** The broker drops the connection after one and a half of this without a packet, s. */
@@ -56,17 +56,16 @@ export interface Connection {
  * mqtt.js does the protocol and nothing else: it never reconnects, resubscribes or queues, because the outbox is the one
  * place where messages wait. Each attempt is a new client, so its store of unacknowledged packets cannot publish twice.
  *
- * @throws SartorError SRT_UNAUTHENTICATED when the broker refuses the credential, SRT_BROKER_UNREACHABLE for all else
+ * @throws SartorError SRT_UNAUTHENTICATED when the broker refuses the certificate, SRT_CERTIFICATE_EXPIRED when it does so because of its
+ * time, SRT_BROKER_UNREACHABLE for all else
  */
 export async function openConnection(options: ConnectionOptions): Promise<Connection> {
   const address = parseBrokerUrl(options.url);
-  const openSocket = await socketOpener(address, options.ca);
-  const client = new MqttClient(() => openSocket(), {
+  const openSocket = () => connect({ ...options.tls.options(), ...address, servername: serverName(address.host) });
+  const client = new MqttClient(openSocket, {
     protocolVersion: 4,
     clean: true,
     clientId: options.deviceId,
-    username: options.deviceId,
-    password: options.secret,
     keepalive: options.keepaliveSeconds,
     connectTimeout: options.connectTimeoutMs,
     will: { topic: options.will.topic, payload: Buffer.from(options.will.payload), qos: 1, retain: false },
@@ -137,13 +136,8 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
   };
 }
 
-async function socketOpener({ host, port, tls }: BrokerAddress, ca: string | undefined): Promise<() => Socket> {
-  if (!tls) return () => createConnection({ host, port });
-  // Loaded only where it is used: TLS costs the agent some megabytes.
-  const { connect } = await import("node:tls");
-  return () =>
-    connect({ host, port, servername: /^[\d.]+$|:/.test(host) ? "" : host, ...(ca === undefined ? {} : { ca }) });
-}
+/** RFC 6066, section 3: an address is no server name. The certificate is checked against it all the same. */
+const serverName = (host: string): string => (isIP(host) === 0 ? host : "");
 
 /** The parser itself would collect up to 256 MiB for one packet; a broker has no business sending more than a desired state. */
 function boundIncomingPackets(client: MqttClient, onProblem: (problem: SartorError) => void): void {
@@ -162,12 +156,17 @@ function boundIncomingPackets(client: MqttClient, onProblem: (problem: SartorErr
 }
 
 function asSartorError(error: Error & { code?: unknown }, address: BrokerAddress): SartorError {
-  if (!REFUSALS.includes(error.code)) return unreachable(address, error.message || String(error.code), error);
-  return new SartorError(
-    "SRT_UNAUTHENTICATED",
-    `The broker ${address.host}:${address.port} refused this device's credential (${error.message}).`,
-    { cause: error },
-  );
+  const where = `The broker ${address.host}:${address.port}`;
+  const refusal = tlsRefusal(error);
+  if (refusal === "expired")
+    return new SartorError("SRT_CERTIFICATE_EXPIRED", `${where} says that this device's certificate is past its time.`, {
+      cause: error,
+    });
+  if (refusal !== "refused" && !REFUSALS.includes(error.code))
+    return unreachable(address, error.message || String(error.code), error);
+  return new SartorError("SRT_UNAUTHENTICATED", `${where} refused this device's certificate (${error.message}).`, {
+    cause: error,
+  });
 }
 
 function unreachable({ host, port }: BrokerAddress, reason: string, cause?: unknown): SartorError {

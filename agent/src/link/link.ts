@@ -2,6 +2,7 @@ import {
   type DesiredState,
   type Inventory,
   type LogEvent,
+  type Nudge,
   PROTOCOL_VERSION,
   type ReportedState,
   type TelemetryWindow,
@@ -9,9 +10,10 @@ import {
   type UplinkKind,
 } from "@sartor/shared/protocol";
 import { z } from "zod";
-import type { Clock, Logger } from "../platform/index.js";
+import type { Clock, Logger, TlsIdentity } from "../platform/index.js";
 import type { OutboxRetention, OutboxStore, SettingsStore } from "../storage/index.js";
 import { DesiredInbox } from "./desired-inbox.js";
+import { NudgeInbox } from "./nudge-inbox.js";
 import { Session } from "./session.js";
 
 const EVENT_SEQUENCE_KEY = "events.sequence";
@@ -20,12 +22,11 @@ const TUNING_SEQUENCE_KEY = "tuning.sequence";
 const LONGEST_MESSAGE = 4096;
 
 export interface LinkOptions {
-  /** mqtt://host:1883 or mqtts://host:8883. */
+  /** mqtts://host:8883. */
   readonly url: string;
   readonly deviceId: string;
-  readonly secret: string;
-  /** Certificate authority for mqtts, PEM. */
-  readonly ca?: string;
+  /** Certificate of this device, and whom it trusts; after a swap the link connects anew. */
+  readonly tls: TlsIdentity;
   readonly outbox: OutboxStore;
   /** Of the same database as the outbox. */
   readonly settings: SettingsStore;
@@ -38,6 +39,10 @@ export interface LinkOptions {
   readonly knownGeneration: number;
   /** Gets each newer desired state once, in rising generations, and stores it before it returns. */
   readonly onDesired: (desired: DesiredState) => void;
+  /** Gets the control plane's hint that there is something new: after each connect, and whenever there is. A hint, never an order. */
+  readonly onNudge?: (nudge: Pick<Nudge, "generation">) => void;
+  /** The broker refused the certificate, or says that it is past its time, whatever this device's clock says. */
+  readonly onCertificateRefused?: () => void;
   /** After each connect: time to report. */
   readonly onConnected?: () => void;
   readonly keepaliveSeconds?: number;
@@ -53,6 +58,8 @@ export interface LinkState {
   readonly queued: number;
   /** Telemetry windows dropped because the outbox was full. */
   readonly droppedTelemetry: number;
+  /** Nudges that did not validate, since the start. */
+  readonly invalidNudges: number;
   /** Desired states that did not validate, since the start. */
   readonly invalidDesired: number;
   /** Desired states that were repeats or older than what is known, since the start. */
@@ -66,11 +73,14 @@ export interface LinkState {
 export class Link {
   readonly #is: LinkOptions;
   readonly #inbox: DesiredInbox;
+  readonly #nudges: NudgeInbox;
   readonly #session: Session;
+  #unsubscribe: (() => void) | undefined;
 
   constructor(options: LinkOptions) {
     this.#is = options;
     this.#inbox = new DesiredInbox(options);
+    this.#nudges = new NudgeInbox(options);
     this.#session = new Session({
       ...options,
       keepaliveSeconds: options.keepaliveSeconds ?? 30,
@@ -79,16 +89,20 @@ export class Link {
       window: options.window ?? 16,
       inbox: this.#inbox,
       onConnected: () => options.onConnected?.(),
+      onNudge: (payload) => this.#nudges.receive(payload),
+      onCertificateRefused: () => options.onCertificateRefused?.(),
     });
   }
 
   /** Begins to connect; returns at once. */
   start(): void {
+    this.#unsubscribe ??= this.#is.tls.onSwap(() => void this.#session.renew());
     this.#session.start();
   }
 
   /** Ends: empties the outbox for at most `drainMs`, says offline, disconnects. */
   stop(drainMs = 3_000): Promise<void> {
+    this.#unsubscribe?.();
     return this.#session.stop(drainMs);
   }
 
@@ -97,6 +111,7 @@ export class Link {
       connected: this.#session.connected,
       queued: this.#is.outbox.totals().messages,
       droppedTelemetry: this.#is.outbox.dropped("telemetry"),
+      invalidNudges: this.#nudges.invalid,
       invalidDesired: this.#inbox.invalid,
       staleDesired: this.#inbox.stale,
     };

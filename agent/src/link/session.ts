@@ -1,6 +1,6 @@
 import { SartorError } from "@sartor/shared/errors";
 import { PROTOCOL_VERSION, type PresenceEvent, topicOf } from "@sartor/shared/protocol";
-import type { Clock, Logger } from "../platform/index.js";
+import type { Clock, Logger, TlsIdentity } from "../platform/index.js";
 import type { OutboxStore } from "../storage/index.js";
 import { LOST_BACKOFF, planBackoff, REFUSED_BACKOFF } from "./backoff.js";
 import { type Connection, openConnection } from "./connection.js";
@@ -16,8 +16,7 @@ const GOODBYE_TIMEOUT_MS = 2_000;
 export interface SessionOptions {
   readonly url: string;
   readonly deviceId: string;
-  readonly secret: string;
-  readonly ca?: string;
+  readonly tls: TlsIdentity;
   readonly keepaliveSeconds: number;
   readonly connectTimeoutMs: number;
   /** Most messages that wait for their acknowledgement at once. */
@@ -32,6 +31,10 @@ export interface SessionOptions {
   /** Names one connection, so that a will that arrives late is known as stale. */
   readonly newSessionId: () => string;
   readonly onConnected: () => void;
+  /** The control plane's hint that there is something new. */
+  readonly onNudge: (payload: Uint8Array) => void;
+  /** The broker refused the certificate. */
+  readonly onCertificateRefused: () => void;
 }
 
 interface Live {
@@ -48,6 +51,9 @@ export class Session {
   #failures = 0;
   #lastCode: string | undefined;
   #running: Promise<void> | undefined;
+  /** Ends a wait between two attempts. */
+  #waiting = new AbortController();
+  #isRenewing = false;
 
   constructor(options: SessionOptions) {
     this.#is = options;
@@ -65,6 +71,18 @@ export class Session {
   /** A message was put into the outbox. */
   poke(): void {
     this.#live?.pump.poke();
+  }
+
+  /** The certificate was exchanged: goes over to a connection with the new one, without waiting and without a will. */
+  async renew(): Promise<void> {
+    this.#isRenewing = true;
+    this.#waiting.abort();
+    const live = this.#live;
+    if (live === undefined) return;
+    await this.#within(GOODBYE_TIMEOUT_MS, live.pump.drained());
+    live.pump.stop();
+    await this.#within(GOODBYE_TIMEOUT_MS, live.connection.end());
+    live.connection.destroy();
   }
 
   /**
@@ -93,7 +111,13 @@ export class Session {
       const begun = clock.monotonic();
       const ended = await this.#connectAndServe();
       if (this.#stopping.signal.aborted) return;
-      const refused = ended.code === "SRT_UNAUTHENTICATED";
+      if (this.#isRenewing) {
+        this.#isRenewing = false;
+        this.#failures = 0;
+        continue;
+      }
+      const refused = ended.code === "SRT_UNAUTHENTICATED" || ended.code === "SRT_CERTIFICATE_EXPIRED";
+      if (refused) this.#is.onCertificateRefused();
       if (clock.monotonic() - begun >= STABLE_AFTER_MS || ended.code !== this.#lastCode) this.#failures = 0;
       this.#failures += 1;
       this.#lastCode = ended.code;
@@ -101,12 +125,16 @@ export class Session {
       const facts = { code: ended.code, failures: this.#failures, waitMs, queued: this.#is.outbox.totals().messages };
       if (refused) {
         logger.error(
-          `${ended.message} Was the device removed from the fleet, or its identity copied? Trying again later.`,
+          `${ended.message} Was the device removed from the fleet, its certificate revoked, or its identity copied? Trying again later.`,
           facts,
         );
       } else if (this.#failures === 1) logger.warn(`${ended.message} Messages wait in the outbox.`, facts);
       else logger.debug(ended.message, facts);
-      await clock.sleep(waitMs, this.#stopping.signal).catch(() => undefined);
+      this.#waiting = new AbortController();
+      const wake = AbortSignal.any([this.#stopping.signal, this.#waiting.signal]);
+      await clock.sleep(waitMs, wake).catch(() => undefined);
+      // What was exchanged meanwhile is used by the next attempt anyway.
+      this.#isRenewing = false;
     }
   }
 
@@ -120,6 +148,7 @@ export class Session {
         will: this.#presence(sessionId, "offline", "connection_lost"),
         onMessage: ({ topic, payload }) => {
           if (topic === topicOf(this.#is.deviceId, "desired")) this.#is.inbox.receive(payload);
+          if (topic === topicOf(this.#is.deviceId, "nudge")) this.#is.onNudge(payload);
         },
         signal: this.#stopping.signal,
       });
@@ -164,6 +193,7 @@ export class Session {
     const introduced = async () => {
       try {
         await connection.subscribe(topicOf(this.#is.deviceId, "desired"));
+        await connection.subscribe(topicOf(this.#is.deviceId, "nudge"));
         await connection.publish(this.#presence(sessionId, "online", "connected"));
       } catch (error) {
         problem = SartorError.from(error, "SRT_BROKER_UNREACHABLE");

@@ -7,7 +7,7 @@ import {
   describeProblems,
   LIMITS,
 } from "@sartor/shared/protocol";
-import { type HttpAnswer, httpGet, readBody } from "../platform/index.js";
+import { type HttpAnswer, httpGet, readBody, type TlsIdentity } from "../platform/index.js";
 
 /** A transfer is given up when no byte arrives for this long, ms. */
 const IDLE_TIMEOUT_MS = 30_000;
@@ -20,21 +20,23 @@ export interface BundleSource {
   openChunk(chunk: ChunkRef, offset: number, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
 }
 
-/** Fetches bundles over HTTP with the device's own credential. */
+/** Fetches bundles over HTTPS with the device's own certificate. */
 export class HttpBundleSource implements BundleSource {
   readonly #baseUrl: URL;
-  readonly #authorization: string;
+  readonly #tls: TlsIdentity;
 
-  constructor(identity: { httpUrl: string; deviceId: string; secret: string }) {
+  constructor(identity: { httpUrl: string; tls: TlsIdentity }) {
     this.#baseUrl = new URL(identity.httpUrl);
-    this.#authorization = `Bearer ${identity.deviceId}.${identity.secret}`;
+    this.#tls = identity.tls;
   }
 
   /** @throws SartorError SRT_BUNDLE_UNKNOWN, SRT_DIGEST_MISMATCH, SRT_MESSAGE_INVALID, SRT_DOWNLOAD_FAILED */
   async fetchManifest(bundleId: string, signal: AbortSignal): Promise<{ bytes: Uint8Array; manifest: BundleManifest }> {
     const answer = await this.#get(`/api/v1/bundles/${bundleId}/manifest`, LIMITS.bundleManifestBytes, {}, signal);
-    if (answer.status === 404)
+    if (answer.status === 404) {
+      answer.discard();
       throw new SartorError("SRT_BUNDLE_UNKNOWN", `The control plane has no bundle ${bundleId}.`);
+    }
     expectStatus(answer, 200, "the manifest");
     const bytes = await readBody(answer);
     const digest = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
@@ -63,7 +65,8 @@ export class HttpBundleSource implements BundleSource {
     const url = new URL(this.#baseUrl);
     url.pathname = url.pathname.replace(/\/$/, "") + path;
     return httpGet(url, {
-      headers: { ...headers, authorization: this.#authorization, "accept-encoding": "identity" },
+      tls: this.#tls,
+      headers: { ...headers, "accept-encoding": "identity" },
       maximumBytes,
       idleTimeoutMs: IDLE_TIMEOUT_MS,
       signal,
@@ -73,6 +76,7 @@ export class HttpBundleSource implements BundleSource {
 
 function expectStatus(answer: HttpAnswer, status: number, what: string): void {
   if (answer.status === status) return;
+  answer.discard();
   throw new SartorError(
     "SRT_DOWNLOAD_FAILED",
     `The control plane answered the request for ${what} with status ${answer.status}.`,

@@ -3,4 +3,15 @@ export { BundleInstaller, type BundleInstallerOptions, type DownloadProgress } f
 export { type BundleSource, HttpBundleSource } from "./bundle-source.js";
 export { CandidateStore, type CandidateStoreOptions } from "./candidate-store.js";
 export { type Committed, DeploymentJournal, type DeploymentRecord } from "./deployment-journal.js";
+export { downloadBounded, type MetadataTransport } from "./metadata/bounded-download.js";
+export type { TargetStatement, VerifiedBundle } from "./metadata/match-bundle.js";
+export { type FreshMetadata, MetadataStore, type MetadataStoreOptions } from "./metadata/metadata-store.js";
+export { RETRIEVAL_LIMITS, type RetrievalLimits } from "./metadata/retrieval-limits.js";
+export {
+  type OrderResult,
+  TrustedOrders,
+  type TrustedOrdersOptions,
+  type VerifiedOrder,
+} from "./metadata/trusted-orders.js";
+export { TrustedTime, type TrustedTimeOptions } from "./metadata/trusted-time.js";
 export { type InstalledSlot, SLOT_NAMES, type SlotName, SlotStore } from "./slot-store.js";

@@ -1,14 +1,19 @@
-import { type IncomingMessage, request as requestHttp } from "node:http";
-import { request as requestHttps } from "node:https";
-import { SartorError } from "@sartor/shared/errors";
+import type { IncomingMessage } from "node:http";
+import { deliveryFailed, openHttps } from "./http-request.js";
+import { type MinimumRate, RateWatch, SLOWEST_DELIVERY } from "./rate-watch.js";
+import type { TlsIdentity } from "./tls-identity.js";
 
 /** What to ask for and what to accept. */
 export interface HttpGetOptions {
+  /** Who asks, and who may answer. */
+  readonly tls: TlsIdentity;
   readonly headers?: Readonly<Record<string, string>>;
   /** A body longer than this is refused while it streams, bytes. */
   readonly maximumBytes: number;
   /** The connection is given up when no byte arrives for this long, ms. There is no limit on the whole: slow links are normal. */
   readonly idleTimeoutMs: number;
+  /** The connection is given up when less arrives; {@link SLOWEST_DELIVERY} by default. */
+  readonly minimumRate?: MinimumRate;
   readonly signal: AbortSignal;
 }
 
@@ -16,49 +21,47 @@ export interface HttpGetOptions {
 export interface HttpAnswer {
   readonly status: number;
   readonly headers: IncomingMessage["headers"];
-  /** The body, piece by piece; throws SRT_DOWNLOAD_FAILED when it breaks off, stalls or grows past the limit. */
+  /** The body, piece by piece; throws SRT_DOWNLOAD_FAILED when it breaks off, stalls, drips or grows past the limit. */
   readonly body: AsyncIterable<Uint8Array>;
+  /** Closes the connection of an answer whose body nobody wants. */
+  discard(): void;
 }
 
 /**
- * GET by Node's own client. `fetch` is left out on purpose: undici costs an idle agent several MB that a 1 GB board lacks.
+ * GET over TLS by Node's own client.
  *
- * @throws SartorError SRT_DOWNLOAD_FAILED when no answer comes
+ * @throws SartorError SRT_CONFIG_INVALID for an address that is not https, SRT_DOWNLOAD_FAILED when no answer comes
  */
-export function httpGet(url: URL, options: HttpGetOptions): Promise<HttpAnswer> {
-  const open = url.protocol === "https:" ? requestHttps : requestHttp;
-  return new Promise((resolve, reject) => {
-    const request = open(url, {
-      method: "GET",
-      headers: { ...options.headers },
-      signal: options.signal,
-      timeout: options.idleTimeoutMs,
-    });
-    request.on("timeout", () => request.destroy(new Error(`no byte for ${options.idleTimeoutMs} ms`)));
-    request.on("error", (cause) => reject(options.signal.aborted ? options.signal.reason : failed(url, cause)));
-    request.on("response", (response) => {
-      resolve({
-        status: response.statusCode ?? 0,
-        headers: response.headers,
-        body: readBounded(url, response, options),
-      });
-    });
-    request.end();
-  });
+export async function httpGet(url: URL, options: HttpGetOptions): Promise<HttpAnswer> {
+  const { tls, headers = {}, idleTimeoutMs, signal } = options;
+  const response = await openHttps(url, { method: "GET", headers, tls, idleTimeoutMs, signal });
+  return {
+    status: response.statusCode ?? 0,
+    headers: response.headers,
+    body: readBounded(url, response, options),
+    discard: () => response.destroy(),
+  };
 }
 
-async function* readBounded(url: URL, response: IncomingMessage, options: HttpGetOptions): AsyncGenerator<Uint8Array> {
+/** Reads a body within its bounds. */
+export async function* readBounded(url: URL, response: IncomingMessage, options: HttpGetOptions): AsyncGenerator<Uint8Array> {
+  const minimum = options.minimumRate ?? SLOWEST_DELIVERY;
+  const watch = new RateWatch(minimum);
   let received = 0;
   try {
+    let waitingSince = performance.now();
     for await (const piece of response as AsyncIterable<Buffer>) {
       received += piece.byteLength;
       if (received > options.maximumBytes)
         throw new Error(`more than the announced ${options.maximumBytes} bytes came`);
+      if (!watch.note(performance.now() - waitingSince, piece.byteLength))
+        throw new Error(`fewer than ${minimum.bytes} bytes came in ${minimum.windowMs} ms`);
       yield piece;
+      waitingSince = performance.now();
     }
   } catch (cause) {
     if (options.signal.aborted) throw options.signal.reason;
-    throw failed(url, cause);
+    throw deliveryFailed(url, cause);
   } finally {
     response.destroy();
   }
@@ -69,9 +72,4 @@ export async function readBody(answer: HttpAnswer): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   for await (const piece of answer.body) pieces.push(piece);
   return Buffer.concat(pieces);
-}
-
-function failed(url: URL, cause: unknown): SartorError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new SartorError("SRT_DOWNLOAD_FAILED", `${url.host} did not deliver ${url.pathname}: ${reason}.`, { cause });
 }

@@ -1,10 +1,10 @@
-import { request as requestHttp } from "node:http";
-import { request as requestHttps } from "node:https";
-import { SartorError } from "@sartor/shared/errors";
+import { readBounded } from "./http-get.js";
+import { deliveryFailed, openHttps } from "./http-request.js";
+import type { TlsIdentity } from "./tls-identity.js";
 
 /** Longest reply that is read, bytes. */
 const MAXIMUM_REPLY_BYTES = 256 * 1024;
-const TIMEOUT_MS = 30_000;
+const IDLE_TIMEOUT_MS = 30_000;
 
 /** Status and parsed JSON of a reply. */
 export interface JsonReply {
@@ -13,44 +13,26 @@ export interface JsonReply {
 }
 
 /**
- * POSTs JSON and reads the JSON reply.
+ * POSTs JSON over TLS and reads the JSON reply.
  *
- * @throws SartorError SRT_DOWNLOAD_FAILED when the peer cannot be reached or answers with something else
+ * @throws SartorError SRT_CONFIG_INVALID for an address that is not https, SRT_DOWNLOAD_FAILED when the peer cannot be reached or answers
+ * with something else
  */
-export function postJson(url: URL, body: unknown, signal: AbortSignal): Promise<JsonReply> {
-  const open = url.protocol === "https:" ? requestHttps : requestHttp;
-  const payload = JSON.stringify(body);
-  return new Promise((resolve, reject) => {
-    const fail = (cause: unknown) => {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      reject(
-        new SartorError("SRT_DOWNLOAD_FAILED", `${url.host} did not answer ${url.pathname}: ${reason}.`, { cause }),
-      );
-    };
-    const request = open(url, {
-      method: "POST",
-      headers: { "content-type": "application/json", "content-length": Buffer.byteLength(payload) },
-      signal,
-      timeout: TIMEOUT_MS,
-    });
-    request.on("timeout", () => request.destroy(new Error(`no answer for ${TIMEOUT_MS} ms`)));
-    request.on("error", fail);
-    request.on("response", (response) => {
-      let text = "";
-      response.setEncoding("utf8");
-      response.on("data", (piece: string) => {
-        text += piece;
-        if (text.length > MAXIMUM_REPLY_BYTES) response.destroy(new Error("the reply is too long"));
-      });
-      response.on("error", fail);
-      response.on("end", () => {
-        try {
-          resolve({ status: response.statusCode ?? 0, json: JSON.parse(text) });
-        } catch (cause) {
-          fail(cause);
-        }
-      });
-    });
-    request.end(payload);
+export async function postJson(url: URL, body: unknown, tls: TlsIdentity, signal: AbortSignal): Promise<JsonReply> {
+  const response = await openHttps(url, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+    idleTimeoutMs: IDLE_TIMEOUT_MS,
+    tls,
+    signal,
   });
+  const pieces: Uint8Array[] = [];
+  const limits = { tls, maximumBytes: MAXIMUM_REPLY_BYTES, idleTimeoutMs: IDLE_TIMEOUT_MS, signal };
+  for await (const piece of readBounded(url, response, limits)) pieces.push(piece);
+  try {
+    return { status: response.statusCode ?? 0, json: JSON.parse(Buffer.concat(pieces).toString("utf8")) };
+  } catch (cause) {
+    throw deliveryFailed(url, cause);
+  }
 }

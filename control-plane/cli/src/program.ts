@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Command, InvalidArgumentError } from "commander";
 import { addDeviceCommands } from "./commands/device.js";
+import { addKeysCommands } from "./commands/keys.js";
 import { addModelCommands } from "./commands/model.js";
 import { addPlanCommands } from "./commands/plan.js";
 import { addRolloutCommands } from "./commands/rollout.js";
@@ -28,6 +29,7 @@ export function buildProgram(): Command {
       await runDemo({ stateFolder: program.opts<{ state: string }>().state, devices: options.devices }, stop.signal);
     });
   addDeviceCommands(program);
+  addKeysCommands(program);
   addModelCommands(program);
   addPlanCommands(program);
   addRolloutCommands(program);

@@ -1,28 +1,51 @@
 import { Global, Module } from "@nestjs/common";
 import { APP_GUARD } from "@nestjs/core";
-import { Ids, Settings } from "../config/index.js";
+import { Clock, Ids, Settings } from "../config/index.js";
 import { AccessGuard } from "./access.guard.js";
-import { AuthRepository } from "./auth.repository.js";
-import { DeviceCredentials } from "./device-credentials.service.js";
+import { loadAuthority } from "./authority-material.js";
+import { CertificateAuthority } from "./certificate-authority.js";
+import { CertificatesController } from "./certificates.controller.js";
+import { CertificatesRepository } from "./certificates.repository.js";
+import { DeviceConnections } from "./device-connections.js";
+import { DeviceHttps } from "./device-https.service.js";
+import { DeviceIdentities } from "./device-identities.service.js";
 import { EnrolmentController } from "./enrolment.controller.js";
 import { EnrolmentService } from "./enrolment.service.js";
+import { EnrolmentsRepository } from "./enrolments.repository.js";
 import { OperatorToken } from "./operator-token.js";
+import { OwnCertificates } from "./own-certificates.service.js";
+import { Renewals } from "./renewals.service.js";
+import { RevocationList } from "./revocation-list.service.js";
+import { StrangersLimit } from "./strangers-limit.js";
 
-/** Who may do what: operators, devices. Global: inject `OperatorToken` or `DeviceCredentials`. */
+/** Who may do what: operators, devices. Global: inject `OperatorToken`, `DeviceIdentities` or `OwnCertificates`. */
 @Global()
 @Module({
-  controllers: [EnrolmentController],
+  controllers: [EnrolmentController, CertificatesController],
   providers: [
-    AuthRepository,
-    DeviceCredentials,
+    CertificatesRepository,
+    DeviceConnections,
+    DeviceHttps,
+    DeviceIdentities,
     EnrolmentService,
+    EnrolmentsRepository,
+    OwnCertificates,
+    Renewals,
+    RevocationList,
+    StrangersLimit,
     {
       provide: OperatorToken,
       inject: [Settings, Ids],
       useFactory: (settings: Settings, ids: Ids) => OperatorToken.load(settings.stateDir, ids),
     },
+    {
+      provide: CertificateAuthority,
+      inject: [Settings, Clock],
+      useFactory: async (settings: Settings, clock: Clock) =>
+        CertificateAuthority.of(await loadAuthority(settings.stateDir, settings.ownAuthority, clock.now())),
+    },
     { provide: APP_GUARD, useClass: AccessGuard },
   ],
-  exports: [OperatorToken, DeviceCredentials],
+  exports: [OperatorToken, DeviceHttps, DeviceIdentities, OwnCertificates],
 })
 export class AuthModule {}

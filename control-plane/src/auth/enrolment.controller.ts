@@ -1,17 +1,27 @@
-import { Body, Controller, HttpCode, Post, Req } from "@nestjs/common";
-import { ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from "@nestjs/swagger";
+import { Body, Controller, Get, HttpCode, Post, Req, Res } from "@nestjs/common";
+import { ApiAcceptedResponse, ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from "@nestjs/swagger";
 import {
+  type EnrolmentKeyReply,
+  type EnrolmentKeyRequest,
   type EnrolmentReply,
   type EnrolmentRequest,
   type EnrolmentTokenReply,
   type EnrolmentTokenRequest,
+  enrolmentKeyReplySchema,
+  enrolmentKeyRequestSchema,
   enrolmentReplySchema,
   enrolmentRequestSchema,
   enrolmentTokenReplySchema,
   enrolmentTokenRequestSchema,
+  type PendingEnrolmentReply,
+  type PendingEnrolmentRequest,
+  type PendingEnrolmentsReply,
+  pendingEnrolmentReplySchema,
+  pendingEnrolmentRequestSchema,
+  pendingEnrolmentsReplySchema,
 } from "@sartor/shared/protocol";
-import type { FastifyRequest } from "fastify";
-import { Public } from "../http/index.js";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { addressOf, NewcomerRoute } from "../http/index.js";
 import { EnrolmentService } from "./enrolment.service.js";
 
 @ApiTags("enrolment")
@@ -20,7 +30,7 @@ export class EnrolmentController {
   constructor(private readonly enrolment: EnrolmentService) {}
 
   @Post("enrolment-tokens")
-  @ApiOperation({ summary: "Make a one-time token that enrols one device" })
+  @ApiOperation({ summary: "Make a one-time token that enrols one device, or gives a device that is there a new key" })
   @ApiCreatedResponse({ standardSchema: enrolmentTokenReplySchema })
   createToken(
     @Body({ schema: enrolmentTokenRequestSchema }) body: EnrolmentTokenRequest,
@@ -28,15 +38,50 @@ export class EnrolmentController {
     return this.enrolment.createToken(body);
   }
 
-  @Public()
+  @Post("enrolments/keys")
+  @ApiOperation({ summary: "Allow the device with a key to enrol without a token: before it asks, or when it waits" })
+  @ApiCreatedResponse({ standardSchema: enrolmentKeyReplySchema })
+  allowKey(@Body({ schema: enrolmentKeyRequestSchema }) body: EnrolmentKeyRequest): Promise<EnrolmentKeyReply> {
+    return this.enrolment.allowKey(body);
+  }
+
+  @Get("enrolments/pending")
+  @ApiOperation({ summary: "Devices that asked without a token; compare the fingerprint with what the device shows" })
+  @ApiOkResponse({ standardSchema: pendingEnrolmentsReplySchema })
+  pending(): Promise<PendingEnrolmentsReply> {
+    return this.enrolment.pending();
+  }
+
+  @NewcomerRoute()
   @Post("enrolments")
   @HttpCode(200)
-  @ApiOperation({ summary: "Redeem a token: called by a device, which sends a secret of its own making" })
+  @ApiOperation({ summary: "Redeem a token: called by a device, with a request for a key of its own making" })
   @ApiOkResponse({ standardSchema: enrolmentReplySchema })
   enrol(
     @Body({ schema: enrolmentRequestSchema }) body: EnrolmentRequest,
     @Req() request: FastifyRequest,
   ): Promise<EnrolmentReply> {
-    return this.enrolment.enrol(body, { address: request.ip, host: request.hostname });
+    return this.enrolment.enrol(body, { address: addressOf(request), host: hostOf(request) });
   }
+
+  @NewcomerRoute()
+  @Post("enrolments/pending")
+  @ApiOperation({ summary: "Ask without a token: enrols when an operator allowed the key, waits until then" })
+  @ApiOkResponse({ standardSchema: enrolmentReplySchema })
+  @ApiAcceptedResponse({ standardSchema: pendingEnrolmentReplySchema })
+  async enrolByKey(
+    @Body({ schema: pendingEnrolmentRequestSchema }) body: PendingEnrolmentRequest,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<EnrolmentReply | PendingEnrolmentReply> {
+    const outcome = await this.enrolment.enrolByKey(body, { address: addressOf(request), host: hostOf(request) });
+    reply.status("status" in outcome ? 202 : 200);
+    return outcome;
+  }
+}
+
+/** TLS ends here, so no proxy can have set another header. */
+function hostOf(request: FastifyRequest): string | undefined {
+  const host = request.raw.headers.host;
+  return host !== undefined && URL.canParse(`https://${host}`) ? new URL(`https://${host}`).hostname : undefined;
 }

@@ -1,7 +1,8 @@
-import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { SartorError } from "@sartor/shared/errors";
 import type { Ids } from "../config/index.js";
+import { writeSecretFile } from "./durable-file.js";
 import { secretsEqual } from "./secrets.js";
 
 const FILE_NAME = "operator-token";
@@ -37,7 +38,7 @@ export class OperatorToken {
     }
     const value = ids.secret(TOKEN_BYTES);
     await mkdir(stateDir, { recursive: true, mode: 0o700 });
-    await writeDurably(path, `${value}\n`);
+    await writeSecretFile(path, `${value}\n`);
     return new OperatorToken(value);
   }
 
@@ -45,17 +46,4 @@ export class OperatorToken {
   matches(candidate: string): boolean {
     return secretsEqual(candidate, this.value);
   }
-}
-
-async function writeDurably(path: string, content: string): Promise<void> {
-  const temporary = `${path}.new`;
-  await rm(temporary, { force: true });
-  const file = await open(temporary, "wx", 0o600);
-  try {
-    await file.writeFile(content);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(temporary, path);
 }

@@ -42,6 +42,18 @@ export class SettingsReader {
     return value;
   }
 
+  /** Words separated by commas; none by default. */
+  list(name: string, word: RegExp, maximum: number): string[] {
+    const words = (this.optionalText(name) ?? "")
+      .split(",")
+      .map((each) => each.trim())
+      .filter((each) => each !== "");
+    const odd = words.find((each) => !word.test(each));
+    if (odd !== undefined) throw invalid(name, `must be names separated by commas, but holds "${odd}"`);
+    if (words.length > maximum) throw invalid(name, `must not hold more than ${maximum} names`);
+    return words;
+  }
+
   boolean(name: string, fallback: boolean): boolean {
     const text = this.optionalText(name)?.toLowerCase();
     if (text === undefined) return fallback;

@@ -8,7 +8,7 @@ import type {
   Inventory,
   Page,
 } from "@sartor/shared/protocol";
-import { DeviceCredentials } from "../auth/index.js";
+import { DeviceIdentities } from "../auth/index.js";
 import { EventBus, type Received } from "../events/index.js";
 import { IngestService } from "../ingest/index.js";
 import { DeviceEvents } from "./device-events.repository.js";
@@ -25,7 +25,7 @@ export class DevicesService {
     private readonly writes: DeviceWrites,
     private readonly told: DeviceEvents,
     private readonly presence: PresenceService,
-    private readonly credentials: DeviceCredentials,
+    private readonly identities: DeviceIdentities,
     private readonly ingest: IngestService,
     private readonly events: EventBus,
   ) {
@@ -98,13 +98,13 @@ export class DevicesService {
   }
 
   /**
-   * Removes a device: its credential first, which ends its session at once, then everything that is known of it.
+   * Removes a device: its certificates first, which ends its connections at once, then everything that is known of it.
    *
    * @throws SartorError SRT_DEVICE_UNKNOWN
    */
   async delete(deviceId: string): Promise<void> {
     await this.requireExists(deviceId);
-    await this.credentials.revoke(deviceId);
+    await this.identities.remove(deviceId);
     await this.ingest.forget(deviceId);
     // Later modules remove what is theirs first: if that fails, the device is still listed and can be deleted again.
     await this.events.emitAndWait("device.deleted", { deviceId });

@@ -79,6 +79,12 @@ export interface EventMap {
   /** A device has reported what it measured; it is stored. */
   "tuning.finished": { readonly tuningId: string; readonly deviceId: string };
 
+  // --- signing ---------------------------------------------------------------------------------
+  /** Signed metadata of the image repository was published; the bundles of these models may be new, or have another release counter. */
+  "signing.published": { readonly models: readonly string[] };
+  /** Something has to be signed by keys that are offline, or need not any more. */
+  "signing.requested": { readonly role: string };
+
   // --- rollouts --------------------------------------------------------------------------------
   /** A new desired state was published for a device. */
   "desired.published": { readonly deviceId: string; readonly desired: DesiredState };

@@ -1,8 +1,11 @@
 import { applyDecorators, createParamDecorator, type ExecutionContext, SetMetadata } from "@nestjs/common";
 import type { FastifyRequest } from "fastify";
 
-/** Who may call a route: an operator unless a decorator says otherwise. */
-export type Access = "operator" | "device" | "public";
+/**
+ * Who may call a route: an operator unless a decorator says otherwise. `operator` and `public` routes are served on the operators' listener,
+ * `device` and `newcomer` ones on the devices', `everyone` ones on both.
+ */
+export type Access = "operator" | "device" | "public" | "newcomer" | "everyone";
 
 /** Metadata key of {@link Access}. */
 export const ACCESS = "sartor:access";
@@ -13,11 +16,20 @@ export const ACCESS = "sartor:access";
  */
 const OPENAPI_SECURITY = "swagger/apiSecurity";
 
-/** Anyone may call this route (health, enrolment). */
-export const Public = (): MethodDecorator & ClassDecorator =>
-  applyDecorators(SetMetadata(ACCESS, "public" satisfies Access), SetMetadata(OPENAPI_SECURITY, [{}]));
+/** Anyone who reaches the operators' listener may call this route (health, metrics). */
+export const Public = (): MethodDecorator & ClassDecorator => withoutCredential("public");
 
-/** Enrolled devices may call this route, with `Authorization: Bearer <deviceId>.<secret>`. */
+/** Devices may call this route before they have a certificate that counts (enrolment, late renewal). */
+export const NewcomerRoute = (): MethodDecorator & ClassDecorator => withoutCredential("newcomer");
+
+/** Anyone may call this route, on either listener (root certificate, revocation list). */
+export const EveryoneRoute = (): MethodDecorator & ClassDecorator => withoutCredential("everyone");
+
+function withoutCredential(access: Access): MethodDecorator & ClassDecorator {
+  return applyDecorators(SetMetadata(ACCESS, access), SetMetadata(OPENAPI_SECURITY, [{}]));
+}
+
+/** Enrolled devices may call this route; they show their certificate in the TLS handshake. */
 export const DeviceRoute = (): MethodDecorator & ClassDecorator => SetMetadata(ACCESS, "device" satisfies Access);
 
 /** A request after the guard: who is behind it. */

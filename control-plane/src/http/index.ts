@@ -1,10 +1,22 @@
-export { ACCESS, type Access, type AuthenticatedRequest, CurrentDevice, DeviceRoute, Public } from "./access.js";
+export {
+  ACCESS,
+  type Access,
+  type AuthenticatedRequest,
+  CurrentDevice,
+  DeviceRoute,
+  EveryoneRoute,
+  NewcomerRoute,
+  Public,
+} from "./access.js";
 export { allowLongUpload } from "./body-deadline.js";
+export { ConnectionGate, type ConnectionGateOptions, gateConnections } from "./connection-gate.js";
 export { serveDashboard } from "./dashboard-site.js";
+export { addressOf, DeviceListener, deviceSocketOf, isFromDeviceListener, nothingHere } from "./device-listener.js";
 export { toErrorReply, toSartorError } from "./error-reply.js";
 export { Health } from "./health.js";
 export { HttpModule } from "./http.module.js";
 export { Metrics } from "./metrics.js";
 export { serveOpenApi } from "./openapi.js";
+export { type RateLimit, RateLimiter } from "./rate-limiter.js";
 export { createHttpAdapter, prepareHttp } from "./server.js";
 export { createValidationPipe } from "./validation.pipe.js";

@@ -28,6 +28,13 @@ export class Metrics {
     registers: [this.registry],
   });
 
+  readonly tlsRefusals = new Counter({
+    name: "sartor_tls_refusals_total",
+    help: "Connections of devices refused before they became requests, by listener and reason.",
+    labelNames: ["listener", "reason"] as const,
+    registers: [this.registry],
+  });
+
   readonly mqttConnections = new Gauge({
     name: "sartor_mqtt_connections",
     help: "MQTT connections of devices to the embedded broker.",

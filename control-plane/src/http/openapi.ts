@@ -2,6 +2,13 @@ import type { INestApplication } from "@nestjs/common";
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from "@nestjs/swagger";
 import { errorReplySchema } from "@sartor/shared/protocol";
 
+/** OpenAPI 3.1 knows it, the library's typings do not yet. */
+const MUTUAL_TLS = {
+  type: "mutualTLS",
+  description: "The device's certificate, at the devices' address",
+} as unknown as SecuritySchemeObject;
+type SecuritySchemeObject = Parameters<DocumentBuilder["addSecurity"]>[1];
+
 /** Serves the description of the REST interface at `/api/openapi.json`; it is built when it is first asked for. */
 export function serveOpenApi(app: INestApplication, version: string): void {
   const base = new DocumentBuilder()
@@ -10,7 +17,7 @@ export function serveOpenApi(app: INestApplication, version: string): void {
     .setVersion(version)
     .setOpenAPIVersion("3.1.0")
     .addBearerAuth({ type: "http", scheme: "bearer", description: "The operator's token" }, "operator")
-    .addBearerAuth({ type: "http", scheme: "bearer", description: "<deviceId>.<secret>" }, "device")
+    .addSecurity("device", MUTUAL_TLS)
     .addSecurityRequirements("operator")
     .addGlobalResponse({
       status: "default",

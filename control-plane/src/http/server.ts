@@ -3,6 +3,7 @@ import { FastifyAdapter } from "@nestjs/platform-fastify";
 import { LIMITS } from "@sartor/shared/protocol";
 import type { FastifyInstance } from "fastify";
 import { endBodyDeadline, REQUEST_TIMEOUT_MS, startBodyDeadline, UPLOAD_TIMEOUT_MS } from "./body-deadline.js";
+import { refusePagesToDevices } from "./device-listener.js";
 import type { Metrics } from "./metrics.js";
 import { refuseAddress, refuseConnection } from "./refusals.js";
 import { RouteTable } from "./route-table.js";
@@ -56,6 +57,7 @@ export function prepareHttp(fastify: FastifyInstance, metrics: Metrics, requestT
   fastify.addHook("onRequest", async (request, reply) => {
     setSecurityHeaders(reply);
     reply.header("x-correlation-id", request.id);
+    refusePagesToDevices(request);
     startBodyDeadline(request, reply, requestTimeoutMs);
   });
   fastify.addHook("onResponse", async (request, reply) => {

@@ -1,10 +1,19 @@
-import { createServer, type Server, type Socket } from "node:net";
+import type { AddressInfo } from "node:net";
+import { createServer, type Server, type TLSSocket } from "node:tls";
 import { Logger } from "@nestjs/common";
+import { SartorError } from "@sartor/shared/errors";
 import { mayPublish, maySubscribe, printable, topicOf } from "@sartor/shared/protocol";
 import { Aedes, type AuthenticateError, type Client, type ConnectPacket, type PublishPacket } from "aedes";
-import type { DeviceCredentials } from "../auth/index.js";
+import type { DeviceIdentities, OwnCertificates, TlsCredentials } from "../auth/index.js";
+import { ConnectionGate, type ConnectionGateOptions, gateConnections, RateLimiter } from "../http/index.js";
 import type { BrokerConnection, BrokerHandlers } from "./broker-connection.js";
 import { FramingError, GatedConnection } from "./gated-connection.js";
+import { PacketPace } from "./packet-pace.js";
+
+/** Longest time that a TLS handshake may take, ms. */
+const HANDSHAKE_TIMEOUT_MS = 10_000;
+/** How often a device may begin a session: one that flaps does not reach it, one in a tight loop does. */
+const SESSIONS = { burst: 60, perMinute: 60 };
 
 /** Longest time from a connection to its CONNECT, ms. */
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -19,12 +28,19 @@ export interface EmbeddedBrokerOptions {
   readonly host: string;
   readonly port: number;
   readonly maximumConnections: number;
+  readonly gate: ConnectionGateOptions;
+  /** Packets that are read in a minute, of one device and of all devices of one address. */
+  readonly packetsPerMinute: { readonly device: number; readonly address: number };
   readonly listening: (port: number) => void;
+  readonly now: () => number;
 }
 
+type Connection = GatedConnection<TLSSocket>;
+
 /**
- * The broker inside the control plane: aedes, with a gate in front of its parser and devices that may use their own
- * topics only.
+ * The broker inside the control plane: aedes over TLS, with a gate in front of its parser and devices that may use their own
+ * topics only. Who a device is, its certificate says: its client id has to be the certificate's common name, so nobody else
+ * can take its session over.
  *
  * Messages of devices are taken where aedes asks whether they may be published: that is the only hook that runs before
  * it acknowledges (it writes PUBACK before it publishes), and acknowledgements have to wait for the commit. So nothing
@@ -37,25 +53,33 @@ export interface EmbeddedBrokerOptions {
 export class EmbeddedBroker implements BrokerConnection {
   readonly kind = "embedded";
   readonly #options: EmbeddedBrokerOptions;
-  readonly #credentials: DeviceCredentials;
+  readonly #identities: Pick<DeviceIdentities, "identify">;
+  readonly #certificates: Pick<OwnCertificates, "server" | "onRenewed">;
   readonly #logger = new Logger(EmbeddedBroker.name);
   readonly #wills = new WeakMap<Client, ConnectPacket["will"]>();
   readonly #clientIds = new WeakMap<Client, string>();
   /** For each client the acknowledgement before: they leave in the order of their messages [MQTT-4.6.0-2]. */
   readonly #previous = new WeakMap<Client, Promise<void>>();
   readonly #underWay = new Set<Promise<void>>();
-  /** Devices whose access ended while this process runs. Ids are never given twice. */
-  readonly #revoked = new Set<string>();
-  readonly #server: Server;
+  readonly #sessions = new RateLimiter(SESSIONS);
+  readonly #devicePace: PacketPace;
+  readonly #addressPace: PacketPace;
+  readonly #sockets = new Set<TLSSocket>();
+  #server: Server | undefined;
   #aedes: Aedes | undefined;
   #handlers: BrokerHandlers | undefined;
   #closing = false;
 
-  constructor(options: EmbeddedBrokerOptions, credentials: DeviceCredentials) {
+  constructor(
+    options: EmbeddedBrokerOptions,
+    identities: Pick<DeviceIdentities, "identify">,
+    certificates: Pick<OwnCertificates, "server" | "onRenewed">,
+  ) {
     this.#options = options;
-    this.#credentials = credentials;
-    this.#server = createServer({ noDelay: true, keepAlive: true }, (socket) => this.#accept(socket));
-    this.#server.maxConnections = options.maximumConnections;
+    this.#identities = identities;
+    this.#certificates = certificates;
+    this.#devicePace = new PacketPace(options.packetsPerMinute.device);
+    this.#addressPace = new PacketPace(options.packetsPerMinute.address);
   }
 
   async open(handlers: BrokerHandlers): Promise<void> {
@@ -73,8 +97,8 @@ export class EmbeddedBroker implements BrokerConnection {
         this.#clientIds.set(client, packet.clientId);
         done(null, true);
       },
-      authenticate: (client, username, password, done) => {
-        this.#authenticate(client, username, password).then(
+      authenticate: (client, _username, _password, done) => {
+        this.#authenticate(client).then(
           () => done(null, true),
           (error: AuthenticateError) => done(error, false),
         );
@@ -90,14 +114,10 @@ export class EmbeddedBroker implements BrokerConnection {
       },
       authorizeForward: (client, packet) => (maySubscribe(client.id, packet.topic) ? packet : null),
     });
-    aedes.on("client", (client) => {
-      handlers.connected(client.id);
-      // Revoked while its credential was being checked.
-      if (this.#revoked.has(client.id)) client.close();
-    });
+    aedes.on("client", (client) => handlers.connected(client.id));
     aedes.on("clientDisconnect", (client) => handlers.disconnected(client.id));
     aedes.on("connackSent", (packet, client) => {
-      if (packet.returnCode === 0) (client.conn as GatedConnection).open();
+      if (packet.returnCode === 0) this.#openFor(client);
     });
     const onError = (client: Client, error: Error) =>
       this.#logger.debug(`${printable(client.id ?? "A client", 64)}: ${printable(error.message, 256)}`);
@@ -109,13 +129,33 @@ export class EmbeddedBroker implements BrokerConnection {
   }
 
   listen(): Promise<void> {
+    const { host, port, maximumConnections, gate, now, listening } = this.#options;
+    const server = createServer(
+      {
+        ...tlsOptions(this.#certificates.server),
+        handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+        requestCert: true,
+        rejectUnauthorized: true,
+        noDelay: true,
+        keepAlive: true,
+      },
+      (socket) => this.#accept(socket),
+    );
+    server.maxConnections = maximumConnections;
+    gateConnections(server, new ConnectionGate(gate), now, (reason, address) =>
+      this.#handlers?.refused(reason, address),
+    );
+    server.on("tlsClientError", (error, socket) => {
+      this.#handlers?.refused("handshake", `${socket.remoteAddress ?? "unknown"}: ${printable(error.message, 128)}`);
+    });
+    this.#certificates.onRenewed(() => server.setSecureContext(tlsOptions(this.#certificates.server)));
+    this.#server = server;
     return new Promise((resolve, reject) => {
-      this.#server.once("error", reject);
-      this.#server.listen(this.#options.port, this.#options.host, () => {
-        this.#server.off("error", reject);
-        this.#server.on("error", (error) => this.#logger.error(error.message, error.stack));
-        const address = this.#server.address();
-        if (address !== null && typeof address === "object") this.#options.listening(address.port);
+      server.once("error", reject);
+      server.listen(port, host, () => {
+        server.off("error", reject);
+        server.on("error", (error) => this.#logger.error(error.message, error.stack));
+        listening((server.address() as AddressInfo).port);
         resolve();
       });
     });
@@ -132,27 +172,25 @@ export class EmbeddedBroker implements BrokerConnection {
   }
 
   disconnect(deviceId: string): void {
-    this.#revoked.add(deviceId);
     this.#clients()[deviceId]?.close();
   }
 
   async check(): Promise<void> {
-    if (!this.#server.listening) throw new Error("the broker does not listen");
+    if (this.#server?.listening !== true) throw new Error("the broker does not listen");
   }
 
   async close(): Promise<void> {
     this.#closing = true;
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    const server = this.#server;
+    const closed = new Promise<void>((resolve) => (server === undefined ? resolve() : server.close(() => resolve())));
     const deadline = new Promise<void>((resolve) => setTimeout(resolve, CLOSE_WAIT_MS).unref());
     await Promise.race([Promise.allSettled(this.#underWay), deadline]);
     await new Promise<void>((resolve) => (this.#aedes === undefined ? resolve() : this.#aedes.close(resolve)));
     for (const socket of this.#sockets) socket.destroy();
-    if (this.#server.listening) await Promise.race([closed, deadline]);
+    await Promise.race([closed, deadline]);
   }
 
-  readonly #sockets = new Set<Socket>();
-
-  #accept(socket: Socket): void {
+  #accept(socket: TLSSocket): void {
     if (this.#closing || this.#aedes === undefined) {
       socket.destroy();
       return;
@@ -166,25 +204,43 @@ export class EmbeddedBroker implements BrokerConnection {
     this.#aedes.handle(connection);
   }
 
-  /** Client id, user name and device id are one; the password is the device's secret; the will is the device's own. */
-  async #authenticate(client: Client, username: string | undefined, password: Buffer | undefined): Promise<void> {
+  /** The client id is the certificate's common name; the will is the device's own. User name and password say nothing. */
+  async #authenticate(client: Client): Promise<void> {
+    const connection = client.conn as Connection;
     const refuse = (reason: string, returnCode: number): AuthenticateError => {
-      this.#handlers?.refused(reason, (client.conn as GatedConnection).remoteAddress);
+      this.#handlers?.refused(reason, connection.remoteAddress);
       return Object.assign(new Error(reason), { returnCode }) as AuthenticateError;
     };
     // aedes fills an empty client id in by itself, so look at what was sent.
     const clientId = this.#clientIds.get(client);
     if (!clientId) throw refuse("empty_client_id", 2);
-    if (clientId !== username) throw refuse("client_id_is_not_user_name", 2);
-    const verified = await this.#credentials
-      .verify(clientId, password?.toString("utf8") ?? "")
-      .catch((error: unknown) => {
-        this.#logger.error(`A credential could not be checked: ${error instanceof Error ? error.message : error}`);
-        throw refuse("credential_check_failed", 3);
-      });
-    if (!verified || this.#revoked.has(clientId)) throw refuse("bad_credential", 4);
+    const close = () => {
+      client.close();
+      connection.destroy();
+    };
+    const peer = await this.#identities.identify(connection.socket, "mqtt", close).catch((error: unknown) => {
+      if (error instanceof SartorError && error.status < 500) throw refuse(reasonOf(error), 5);
+      this.#logger.error(`A certificate could not be checked: ${error instanceof Error ? error.message : error}`);
+      throw refuse("certificate_check_failed", 3);
+    });
+    if (clientId !== peer.deviceId) throw refuse("client_id_is_not_certificate", 2);
+    if (this.#sessions.take(clientId, this.#options.now()) > 0) throw refuse("too_many_sessions", 3);
     const will = this.#wills.get(client);
     if (will !== undefined && will.topic !== topicOf(clientId, "events")) throw refuse("foreign_will", 5);
+  }
+
+  #openFor(client: Client): void {
+    const connection = client.conn as Connection;
+    const address = connection.remoteAddress;
+    connection.open((packets) => {
+      const now = this.#options.now();
+      const wait = Math.max(
+        this.#devicePace.take(client.id, packets, now),
+        this.#addressPace.take(address, packets, now),
+      );
+      if (wait > 0) this.#handlers?.refused("slowed_down", client.id);
+      return wait;
+    });
   }
 
   #takeMessage(client: Client | null, packet: PublishPacket, done: (error?: Error | null) => void): void {
@@ -224,4 +280,13 @@ export class EmbeddedBroker implements BrokerConnection {
   #clients(): Readonly<Record<string, Client>> {
     return (this.#aedes as unknown as { clients: Record<string, Client> } | undefined)?.clients ?? {};
   }
+}
+
+function tlsOptions({ key, cert, ca }: TlsCredentials) {
+  return { key, cert, ca, minVersion: "TLSv1.2" as const };
+}
+
+/** `SRT_CERTIFICATE_REVOKED` as a counter's word. */
+function reasonOf(error: SartorError): string {
+  return error.code.replace(/^SRT_/, "").toLowerCase();
 }

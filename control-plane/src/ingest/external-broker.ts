@@ -1,7 +1,9 @@
+import { readFile } from "node:fs/promises";
 import { Logger } from "@nestjs/common";
 import { SartorError } from "@sartor/shared/errors";
 import { printable, UPLINK_KINDS, uplinkFilter } from "@sartor/shared/protocol";
-import mqtt, { type IPublishPacket, type MqttClient } from "mqtt";
+import mqtt, { type IClientOptions, type IPublishPacket, type MqttClient } from "mqtt";
+import type { OwnCertificates } from "../auth/index.js";
 import type { BrokerConnection, BrokerHandlers } from "./broker-connection.js";
 
 /** One session for this control plane, kept by the broker while it is away. */
@@ -20,6 +22,8 @@ export interface ExternalBrokerOptions {
   readonly url: string;
   readonly username: string | undefined;
   readonly password: string | undefined;
+  /** What the broker is trusted by, PEM; Sartor's own root when undefined. */
+  readonly caFile: string | undefined;
 }
 
 /**
@@ -31,6 +35,7 @@ export interface ExternalBrokerOptions {
 export class ExternalBroker implements BrokerConnection {
   readonly kind = "external";
   readonly #options: ExternalBrokerOptions;
+  readonly #certificates: Pick<OwnCertificates, "client" | "onRenewed">;
   readonly #logger = new Logger(ExternalBroker.name);
   #handlers: BrokerHandlers | undefined;
   #client: MqttClient | undefined;
@@ -41,8 +46,9 @@ export class ExternalBroker implements BrokerConnection {
   readonly #underWay = new Set<Promise<void>>();
   #closing = false;
 
-  constructor(options: ExternalBrokerOptions) {
+  constructor(options: ExternalBrokerOptions, certificates: Pick<OwnCertificates, "client" | "onRenewed">) {
     this.#options = options;
+    this.#certificates = certificates;
   }
 
   async open(handlers: BrokerHandlers): Promise<void> {
@@ -51,16 +57,20 @@ export class ExternalBroker implements BrokerConnection {
 
   async listen(): Promise<void> {
     const { url, username, password } = this.#options;
+    const tls = await this.#tls();
     const client = mqtt.connect(url, {
       clientId: CLIENT_ID,
       clean: false,
       reconnectPeriod: RECONNECT_AFTER_MS,
       connectTimeout: FIRST_CONNECT_MS,
       resubscribe: true,
+      ...tls,
       ...(username === undefined ? {} : { username }),
       ...(password === undefined ? {} : { password }),
     });
     this.#client = client;
+    // Used from the next connection on.
+    this.#certificates.onRenewed(() => Object.assign(client.options, pairOf(this.#certificates)));
     // mqtt.js sends PUBACK when this calls back, and reads the next message then.
     client.handleMessage = (packet, done) => this.#take(client, packet, done);
     client.on("connect", () => {
@@ -79,6 +89,19 @@ export class ExternalBroker implements BrokerConnection {
         this.#logger.error(`The broker refuses the subscription to the devices' topics: ${error.message}`);
     });
     await this.#firstConnection(client);
+  }
+
+  /** The control plane shows its own certificate to a broker that speaks TLS. */
+  async #tls(): Promise<Pick<IClientOptions, "key" | "cert" | "ca" | "rejectUnauthorized">> {
+    const { url, caFile } = this.#options;
+    if (!url.startsWith("mqtts:")) return {};
+    try {
+      const ca = caFile === undefined ? this.#certificates.client.ca : await readFile(caFile, "utf8");
+      return { ...pairOf(this.#certificates), ca, rejectUnauthorized: true };
+    } catch (cause) {
+      const problem = cause instanceof Error ? cause.message : String(cause);
+      throw new SartorError("SRT_CONFIG_INVALID", `SARTOR_MQTT_CA_FILE cannot be read: ${problem}.`, { cause });
+    }
   }
 
   /** A broker that is away is no reason not to start: people still want to see their fleet. */
@@ -195,6 +218,10 @@ export class ExternalBroker implements BrokerConnection {
     await within(CLOSE_WAIT_MS, ended);
     client.stream.destroy();
   }
+}
+
+function pairOf({ client }: Pick<OwnCertificates, "client">): { key: string; cert: string } {
+  return { key: client.key, cert: client.cert };
 }
 
 /** Waits for something, but not longer than so many ms. */

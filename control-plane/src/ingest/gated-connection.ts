@@ -10,21 +10,35 @@ export class FramingError extends Error {
   }
 }
 
+/** Says how long to wait before more is read, ms, after so many packets began. */
+export type Pace = (packets: number) => number;
+
+/** Longest pause in one go, ms. */
+const LONGEST_PAUSE_MS = 60_000;
+
 /**
  * A socket behind a gate: what the broker's parser would buffer is refused by its announced length. Before
  * authentication a packet may have 16 KiB, afterwards 256 KiB; a 128 MiB CONNECT never gets past its fifth byte.
+ * Whoever sends more packets than its pace allows is read more slowly: TCP holds it back, nothing is lost.
  */
-export class GatedConnection extends Duplex {
-  readonly #socket: Socket;
+export class GatedConnection<S extends Socket = Socket> extends Duplex {
+  readonly #socket: S;
+  #pace: Pace = () => 0;
+  #paused: NodeJS.Timeout | undefined;
   readonly #framing = new MqttFraming(LIMITS.mqttConnectBytes);
 
-  constructor(socket: Socket) {
+  constructor(socket: S) {
     super({ allowHalfOpen: false });
     this.#socket = socket;
     socket.on("data", (chunk: Buffer) => {
+      const before = this.#framing.packets;
       const violation = this.#framing.push(chunk);
-      if (violation !== undefined) this.destroy(new FramingError(violation));
-      else if (!this.push(chunk)) socket.pause();
+      if (violation !== undefined) {
+        this.destroy(new FramingError(violation));
+        return;
+      }
+      this.#pauseFor(this.#pace(this.#framing.packets - before));
+      if (!this.push(chunk)) socket.pause();
     });
     socket.on("end", () => this.push(null));
     socket.on("error", (error) => this.destroy(error));
@@ -36,13 +50,32 @@ export class GatedConnection extends Duplex {
     return this.#socket.remoteAddress ?? "unknown";
   }
 
-  /** Called when the client is authenticated: packets may be larger from now on. */
-  open(): void {
+  /** The socket behind the gate. */
+  get socket(): S {
+    return this.#socket;
+  }
+
+  /** Called when the client is authenticated: packets may be larger from now on, and come at its pace. */
+  open(pace: Pace = () => 0): void {
     this.#framing.maximumPacketBytes = LIMITS.mqttPacketBytes;
+    this.#pace = pace;
+  }
+
+  #pauseFor(milliseconds: number): void {
+    if (milliseconds <= 0) return;
+    clearTimeout(this.#paused);
+    this.#socket.pause();
+    this.#paused = setTimeout(
+      () => {
+        this.#paused = undefined;
+        this.#socket.resume();
+      },
+      Math.min(milliseconds, LONGEST_PAUSE_MS),
+    ).unref();
   }
 
   override _read(): void {
-    this.#socket.resume();
+    if (this.#paused === undefined) this.#socket.resume();
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
@@ -58,6 +91,7 @@ export class GatedConnection extends Duplex {
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    clearTimeout(this.#paused);
     this.#socket.destroy();
     done(error);
   }

@@ -1,5 +1,14 @@
 import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from "@nestjs/common";
-import { type DesiredState, parseTopic, topicOf, UPLINK_KINDS, type UplinkKind } from "@sartor/shared/protocol";
+import {
+  type DesiredState,
+  DOWNLINK_KINDS,
+  type Nudge,
+  PROTOCOL_VERSION,
+  parseTopic,
+  topicOf,
+  UPLINK_KINDS,
+  type UplinkKind,
+} from "@sartor/shared/protocol";
 import { Clock } from "../config/index.js";
 import { EventBus } from "../events/index.js";
 import { Health, Metrics } from "../http/index.js";
@@ -69,6 +78,12 @@ export class IngestService implements OnModuleInit, OnModuleDestroy {
     this.events.emit("desired.published", { deviceId, desired });
   }
 
+  /** Tells a device that there is something new for it, retained: it hears of it now or when it connects. */
+  async publishNudge(deviceId: string, generation: number): Promise<void> {
+    const nudge: Nudge = { schemaVersion: PROTOCOL_VERSION, deviceId, generation };
+    await this.broker.publishRetained(topicOf(deviceId, "nudge"), Buffer.from(JSON.stringify(nudge)));
+  }
+
   /** Messages of a device that were dropped, by kind. */
   invalidMessagesOf(deviceId: string): Promise<Record<string, number>> {
     return this.repository.countsOf(deviceId);
@@ -77,7 +92,7 @@ export class IngestService implements OnModuleInit, OnModuleDestroy {
   /** Removes what is kept of a device here and on the broker. */
   async forget(deviceId: string): Promise<void> {
     this.broker.disconnect(deviceId);
-    await this.broker.publishRetained(topicOf(deviceId, "desired"), new Uint8Array());
+    for (const kind of DOWNLINK_KINDS) await this.broker.publishRetained(topicOf(deviceId, kind), new Uint8Array());
     await this.repository.forget(deviceId);
   }
 

@@ -346,6 +346,11 @@ export const ERROR_CODES = {
     "The enrolment token is for another kind of hardware or group.",
     "Ask an operator for a token for this device's hardware.",
   ),
+  SRT_AUTHORITY_MISMATCH: entry(
+    409,
+    "The control plane's root certificate is not the one that the device was told to trust.",
+    "Check the address. If it is right, somebody may stand between; a control plane that was set up anew needs a new token.",
+  ),
   // --- people ------------------------------------------------------------------------------
   SRT_LOGIN_FAILED: entry(
     401,

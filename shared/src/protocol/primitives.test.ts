@@ -48,7 +48,9 @@ describe("text on the wire", () => {
       system: {},
       dropped: 0,
     };
-    const enrolment = { schemaVersion: 1, token: "t".repeat(16), secret: "s".repeat(43), emulated: false };
+    const token = `${"t".repeat(43)}.${"f".repeat(43)}`;
+    const csr = "-----BEGIN CERTIFICATE REQUEST-----\n";
+    const enrolment = { schemaVersion: 1, token, csr, emulated: false, hardware: ["linux-x64"] };
     for (const [text, fits] of [
       ["harmless", true],
       ["nul\0inside", false],

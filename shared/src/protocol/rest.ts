@@ -40,18 +40,6 @@ export interface Page<T> {
   readonly nextCursor: string | null;
 }
 
-// --- enrolment tokens --------------------------------------------------------------------------
-
-export const enrolmentTokenRequestSchema = z
-  .object({ lifetimeSeconds: z.number().int().min(10).max(86_400).default(3_600), note: shortTextSchema.optional() })
-  .meta({ id: "EnrolmentTokenRequest" });
-export type EnrolmentTokenRequest = z.infer<typeof enrolmentTokenRequestSchema>;
-
-export const enrolmentTokenReplySchema = z
-  .object({ token: z.string(), expiresAt: timestampSchema })
-  .meta({ id: "EnrolmentTokenReply" });
-export type EnrolmentTokenReply = z.infer<typeof enrolmentTokenReplySchema>;
-
 // --- devices -----------------------------------------------------------------------------------
 
 export const deviceSummarySchema = z

@@ -7,7 +7,7 @@ export const UPLINK_KINDS = ["inventory", "reported", "telemetry", "events", "tu
 export type UplinkKind = (typeof UPLINK_KINDS)[number];
 
 /** What a device subscribes to. */
-export const DOWNLINK_KINDS = ["desired"] as const;
+export const DOWNLINK_KINDS = ["desired", "nudge"] as const;
 export type DownlinkKind = (typeof DOWNLINK_KINDS)[number];
 
 /** The topic of one device and kind: `sartor/v1/<deviceId>/<kind>`. */

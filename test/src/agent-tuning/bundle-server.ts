@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { createServer, type ServerResponse } from "node:http";
+import type { ServerResponse } from "node:http";
+import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import { serverOptions } from "../support/test-credentials.js";
 import type { TinyBundle } from "../support/tiny-model.js";
 
 /** Serves bundles as the control plane does, as far as an agent needs it, and remembers what was asked for. */
@@ -39,7 +41,7 @@ export async function startBundleServer(bundles: readonly TinyBundle[]): Promise
     if (bytes === undefined) response.writeHead(404).end();
     else response.writeHead(range === undefined ? 200 : 206).end(bytes.subarray(from));
   };
-  const server = createServer((request, response) => {
+  const server = createServer(serverOptions, (request, response) => {
     const [, , , kind, id = ""] = (request.url ?? "").split("/");
     if (kind === "bundles") return answer(response, manifests.get(id), undefined);
     const send = () => {
@@ -55,7 +57,7 @@ export async function startBundleServer(bundles: readonly TinyBundle[]): Promise
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
     sentChunks,
     holdAfter: (count) => {
       allowed = count;

@@ -1,7 +1,8 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { IdentityStore } from "@sartor/agent/identity";
 import type {
   DesiredDeployment,
   DesiredState,
@@ -13,12 +14,10 @@ import type {
 import { TestBroker } from "../link/test-broker.js";
 import { type AgentProcess, startAgentProcess } from "../support/agent-process.js";
 import { freePort } from "../support/control-plane-process.js";
-import { makeSecret } from "../support/enrolled-device.js";
+import { DEVICE_ID, identityAt } from "../support/test-credentials.js";
 import type { TinyBundle } from "../support/tiny-model.js";
 import { waitFor } from "../support/wait-for.js";
 import { type BundleServer, startBundleServer } from "./bundle-server.js";
-
-const DEVICE_ID = "device-under-test";
 
 /** What a test orders; the rest is filled in. */
 export interface OrderOptions {
@@ -72,14 +71,13 @@ export function orderOf(bundles: readonly TinyBundle[], { budget, rules }: Order
 
 export async function startTuningDevice(bundles: readonly TinyBundle[]): Promise<TuningDevice> {
   const folder = mkdtempSync(join(tmpdir(), "sartor-tuning-"));
-  const secret = makeSecret();
-  const broker = new TestBroker({ password: secret });
+  const broker = new TestBroker();
   await broker.start();
   const server = await startBundleServer(bundles);
   const agentFolder = join(folder, "agent");
   await mkdir(agentFolder);
-  const identity = { schemaVersion: 1, deviceId: DEVICE_ID, secret, mqttUrl: broker.url, httpUrl: server.url };
-  writeFileSync(join(agentFolder, "identity.json"), JSON.stringify(identity), { mode: 0o600 });
+  const identity = identityAt({ mqttUrl: broker.url, httpUrl: server.url });
+  new IdentityStore(join(agentFolder, "identity")).write("current", identity);
   const environment = { SARTOR_INFERENCE_PORT: String(await freePort()) };
   let desired: DesiredState = {
     schemaVersion: 1,

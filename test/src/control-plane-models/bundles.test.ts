@@ -1,8 +1,9 @@
+import { TestAuthority } from "@sartor/agent/identity/testing";
 import { readGoldenVectors } from "@sartor/shared/domain/tensor";
 import { type ErrorReply, LIMITS, type ModelVersionView } from "@sartor/shared/protocol";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type RunningControlPlane, startControlPlane } from "../support/control-plane.js";
-import { rest } from "../support/enrolled-device.js";
+import { callAsDevice, rest } from "../support/enrolled-device.js";
 import { buildTinyClassifier } from "../support/tiny-model.js";
 import { digestOf, register, upload } from "./registering.js";
 import { ScriptedDevice } from "./scripted-device.js";
@@ -50,10 +51,11 @@ describe("a bundle", () => {
   });
 
   it("is not for strangers", async () => {
-    const url = `${controlPlane.httpUrl}/api/v1/bundles/${bundleId()}/manifest`;
-    expect(await codeOf(await fetch(url))).toEqual([401, "SRT_UNAUTHENTICATED"]);
-    const authorization = `Bearer ${device.id}.${"x".repeat(43)}`;
-    expect(await codeOf(await fetch(url, { headers: { authorization } }))).toEqual([401, "SRT_UNAUTHENTICATED"]);
+    const path = `/api/v1/bundles/${bundleId()}/manifest`;
+    const { ca } = device.identity.credential;
+    expect(await codeOf(await callAsDevice(controlPlane, { ca }, path))).toEqual([401, "SRT_UNAUTHENTICATED"]);
+    const stranger = { ca, client: await (await TestAuthority.create()).makeDevice(device.id) };
+    expect(await codeOf(await callAsDevice(controlPlane, stranger, path))).toEqual([401, "SRT_CERTIFICATE_UNKNOWN"]);
   });
 
   it("that does not exist is refused", async () => {

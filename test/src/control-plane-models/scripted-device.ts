@@ -10,7 +10,7 @@ import {
 } from "@sartor/shared/protocol";
 import type { MqttClient } from "mqtt";
 import type { RunningControlPlane } from "../support/control-plane.js";
-import { connectDevice, type EnrolledDevice, enrol } from "../support/enrolled-device.js";
+import { callAsDevice, connectDevice, type EnrolledDevice, enrol } from "../support/enrolled-device.js";
 import { reported } from "../support/messages.js";
 import { waitFor } from "../support/wait-for.js";
 import { digestOf } from "./registering.js";
@@ -32,7 +32,11 @@ export class ScriptedDevice {
 
   /** The same device, which now meets another control plane (the old one, restarted). */
   at(controlPlane: RunningControlPlane): ScriptedDevice {
-    const device = new ScriptedDevice(controlPlane, { ...this.identity, ...controlPlane });
+    const device = new ScriptedDevice(controlPlane, {
+      ...this.identity,
+      mqttUrl: controlPlane.mqttUrl,
+      httpUrl: controlPlane.deviceUrl,
+    });
     device.#sequence = this.#sequence;
     return device;
   }
@@ -111,11 +115,7 @@ export class ScriptedDevice {
 
   /** A request as an agent makes it. */
   get(path: string, headers: Record<string, string> = {}, method = "GET"): Promise<Response> {
-    const { deviceId, secret } = this.identity;
-    return fetch(`${this.controlPlane.httpUrl}${path}`, {
-      method,
-      headers: { authorization: `Bearer ${deviceId}.${secret}`, ...headers },
-    });
+    return callAsDevice(this.controlPlane, this.identity.credential, path, { method, headers });
   }
 
   /** Downloads a bundle the way an agent on a bad line does: every chunk in two ranges; everything is checked against its digest. */

@@ -87,7 +87,7 @@ describe("a device uses its own topics only", () => {
 
 describe("the gate in front of the parser", () => {
   it("ends a connection that announces a 128 MiB CONNECT, after its first bytes", async () => {
-    const raw = new RawConnection(controlPlane.mqttUrl);
+    const raw = new RawConnection(controlPlane.mqttUrl, device.credential);
     await raw.send(Buffer.concat([Buffer.from([0x10]), remainingLength(128 * 1024 * 1024)]));
     await raw.closed;
     expect(raw.received).toHaveLength(0);
@@ -95,12 +95,12 @@ describe("the gate in front of the parser", () => {
 
   it("refuses before authentication what it accepts afterwards", async () => {
     const packet = publishPacket(topicOf(device.deviceId, "inventory"), Buffer.alloc(LIMITS.mqttConnectBytes, "a"));
-    const early = new RawConnection(controlPlane.mqttUrl);
+    const early = new RawConnection(controlPlane.mqttUrl, device.credential);
     await early.send(packet);
     await early.closed;
 
-    const late = new RawConnection(controlPlane.mqttUrl);
-    await late.send(connectPacket(device.deviceId, device.deviceId, device.secret));
+    const late = new RawConnection(controlPlane.mqttUrl, device.credential);
+    await late.send(connectPacket(device.deviceId));
     await waitFor("CONNACK", () => late.received.equals(Buffer.from([0x20, 2, 0, 0])));
     await late.send(packet);
     // The answer to a ping shows that the packet before it was taken.
@@ -117,7 +117,7 @@ describe("the gate in front of the parser", () => {
   });
 
   it("ends whatever does not speak MQTT", async () => {
-    const raw = new RawConnection(controlPlane.mqttUrl);
+    const raw = new RawConnection(controlPlane.mqttUrl, device.credential);
     await raw.send(Buffer.from("GET / HTTP/1.1\r\n\r\n"));
     await raw.closed;
     expect(raw.received).toHaveLength(0);
@@ -164,12 +164,12 @@ describe("load", () => {
     await subscriber.subscribeAsync(topicOf(other.deviceId, "desired"), { qos: 0 });
 
     const connections = devices.map((publisher) => {
-      const raw = new RawConnection(publisher.mqttUrl);
+      const raw = new RawConnection(publisher.mqttUrl, publisher.credential);
       return { raw, publisher };
     });
     await Promise.all(
       connections.map(async ({ raw, publisher }) => {
-        await raw.send(connectPacket(publisher.deviceId, publisher.deviceId, publisher.secret));
+        await raw.send(connectPacket(publisher.deviceId));
         await waitFor("CONNACK", () => raw.received.length >= 4);
       }),
     );
@@ -213,7 +213,7 @@ describe("load", () => {
     const small = await startControlPlane({ env: { SARTOR_MQTT_MAX_CONNECTIONS: "3" } });
     try {
       const one = await enrol(small);
-      const blockers = Array.from({ length: 3 }, () => new RawConnection(small.mqttUrl));
+      const blockers = Array.from({ length: 3 }, () => new RawConnection(small.mqttUrl, one.credential));
       await Promise.all(blockers.map((raw) => raw.send(Buffer.from([0x10]))));
       const refused = mqtt.connect(one.mqttUrl, mqttOptions(one));
       refused.on("error", () => undefined);

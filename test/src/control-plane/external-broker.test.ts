@@ -1,9 +1,11 @@
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
-import { createServer, type Server, type Socket } from "node:net";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { createServer as createTlsServer, TLSSocket } from "node:tls";
+import { TestAuthority } from "@sartor/agent/identity/testing";
 import type { DeviceDetail, ErrorReply } from "@sartor/shared/protocol";
 import { topicOf } from "@sartor/shared/protocol";
 import { Aedes } from "aedes";
@@ -13,11 +15,20 @@ import { connectDevice, enrol, rest } from "../support/enrolled-device.js";
 import { inventory, presence, reported } from "../support/messages.js";
 import { waitFor } from "../support/wait-for.js";
 
-/** A plain MQTT broker that somebody else runs: it checks one password and keeps sessions. */
-async function startBroker(port = 0): Promise<{
+const authority = await TestAuthority.create("Authority of the site");
+const certificate = await authority.issueServer();
+
+/**
+ * An MQTT broker that somebody else runs and keeps sessions: devices come over TLS and are who their certificate says, the control plane comes
+ * over a line of its own with a password.
+ */
+async function startBroker(port = 0, devicePort = 0): Promise<{
   aedes: Aedes;
   server: Server;
+  /** For the control plane. */
   url: string;
+  /** For devices. */
+  deviceUrl: string;
   /** What of the control plane it takes without ever acknowledging it. */
   swallow: (topic: string) => boolean;
   stop(): Promise<void>;
@@ -26,29 +37,39 @@ async function startBroker(port = 0): Promise<{
   const aedes = await Aedes.createBroker({
     concurrency: 0,
     authenticate: (client, username, password, done) => {
-      done(null, client.id !== "sartor-control-plane" || (username === "cp" && password?.toString() === "cp secret"));
+      const { conn } = client;
+      if (conn instanceof TLSSocket) done(null, conn.getPeerCertificate().subject.CN === client.id);
+      else done(null, username === "cp" && password?.toString() === "cp secret");
     },
     authorizePublish: (client, packet, done) => {
       if (client?.id !== "sartor-control-plane" || !behaviour.swallow(packet.topic)) done(null);
     },
   });
   const sockets = new Set<Socket>();
-  const server = createServer((socket) => {
+  const take = (socket: Socket) => {
     sockets.add(socket);
+    socket.on("error", () => undefined);
     aedes.handle(socket);
-  });
-  server.listen(port, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("no port");
+  };
+  const server = createServer(take);
+  const { certificate: cert, key } = certificate;
+  const forDevices = createTlsServer({ cert, key, ca: authority.root, requestCert: true, rejectUnauthorized: true }, take);
+  const portOf = async (listener: Server, wanted: number) => {
+    listener.listen(wanted, "127.0.0.1");
+    await once(listener, "listening");
+    return (listener.address() as AddressInfo).port;
+  };
+  const [plainPort, tlsPort] = [await portOf(server, port), await portOf(forDevices, devicePort)];
   return Object.assign(behaviour, {
     aedes,
     server,
-    url: `mqtt://127.0.0.1:${address.port}`,
+    url: `mqtt://127.0.0.1:${plainPort}`,
+    deviceUrl: `mqtts://127.0.0.1:${tlsPort}`,
     stop: async () => {
       await new Promise<void>((resolve) => aedes.close(resolve));
       for (const socket of sockets) socket.destroy();
       server.close();
+      forDevices.close();
     },
   });
 }
@@ -56,13 +77,16 @@ async function startBroker(port = 0): Promise<{
 describe("with an external broker", () => {
   let stateDir: string;
   let broker: Awaited<ReturnType<typeof startBroker>>;
+  let authorityFiles: Record<string, string>;
   const start = (options: { process?: boolean; env?: Record<string, string> } = {}): Promise<RunningControlPlane> =>
     startControlPlane({
       stateDir,
       ...options,
       env: {
         ...options.env,
+        ...authorityFiles,
         SARTOR_MQTT_URL: broker.url,
+        SARTOR_PUBLIC_MQTT_URL: broker.deviceUrl,
         SARTOR_MQTT_USERNAME: "cp",
         SARTOR_MQTT_PASSWORD: "cp secret",
       },
@@ -73,6 +97,16 @@ describe("with an external broker", () => {
   beforeEach(async () => {
     stateDir = await mkdtemp(join(tmpdir(), "sartor-external-"));
     broker = await startBroker();
+    const save = async (name: string, text: string) => {
+      const path = join(stateDir, name);
+      await writeFile(path, text, { mode: 0o600 });
+      return path;
+    };
+    authorityFiles = {
+      SARTOR_CA_ROOT_FILE: await save("site-root.pem", authority.root),
+      SARTOR_CA_INTERMEDIATE_FILE: await save("site-intermediate.pem", authority.intermediate),
+      SARTOR_CA_INTERMEDIATE_KEY_FILE: await save("site-intermediate-key.pem", await authority.intermediateKey()),
+    };
   });
   afterEach(async () => {
     await broker.stop();
@@ -83,7 +117,7 @@ describe("with an external broker", () => {
     const controlPlane = await start();
     try {
       const device = await enrol(controlPlane);
-      expect(device.mqttUrl).toBe(broker.url);
+      expect(device.mqttUrl).toBe(broker.deviceUrl);
       const events = topicOf(device.deviceId, "events");
       const session = await connectDevice(device, {
         will: {
@@ -154,6 +188,7 @@ describe("with an external broker", () => {
     try {
       const device = await enrol(controlPlane);
       const port = Number(new URL(broker.url).port);
+      const devicePort = Number(new URL(broker.deviceUrl).port);
       await broker.stop();
       await waitFor("not ready", async () => {
         const { status, body } = await rest<{ checks: { broker: string } }>(
@@ -163,7 +198,7 @@ describe("with an external broker", () => {
         );
         return status === 503 && body.checks.broker === "no connection to the broker";
       });
-      broker = await startBroker(port);
+      broker = await startBroker(port, devicePort);
       await waitFor("ready", async () => (await rest(controlPlane, "GET", "/api/v1/health/ready")).status === 200);
       const session = await connectDevice(device);
       await waitFor("its inventory", async () => {
@@ -233,10 +268,11 @@ describe("with an external broker", () => {
     try {
       const device = await enrol(controlPlane);
       const port = Number(new URL(broker.url).port);
+      const devicePort = Number(new URL(broker.deviceUrl).port);
       await broker.stop();
       await waitFor("not ready", async () => (await rest(controlPlane, "GET", "/api/v1/health/ready")).status === 503);
       expect((await rest(controlPlane, "DELETE", `/api/v1/devices/${device.deviceId}`)).status).toBe(204);
-      broker = await startBroker(port);
+      broker = await startBroker(port, devicePort);
       const heard: string[] = [];
       broker.aedes.on("publish", (packet, client) => {
         if (client?.id === "sartor-control-plane") heard.push(packet.topic);

@@ -1,7 +1,6 @@
 import { DdSketch } from "@sartor/shared/domain/sketch";
 import {
   type DesiredState,
-  type EnrolmentReply,
   type Inventory,
   type LogEvent,
   type ReportedDeployment,
@@ -11,7 +10,7 @@ import {
 } from "@sartor/shared/protocol";
 import type { MqttClient } from "mqtt";
 import type { RunningControlPlane } from "../support/control-plane.js";
-import { connectDevice, makeSecret, makeToken, rest } from "../support/enrolled-device.js";
+import { connectDevice, enrol } from "../support/enrolled-device.js";
 import { inventory, presence, reported, telemetryWindow } from "../support/messages.js";
 
 /** What a window of telemetry shall say. */
@@ -39,14 +38,12 @@ export class ScriptedDevice {
 
   /** Enrols a device and connects it. */
   static async enrol(controlPlane: RunningControlPlane, name: string, emulated: boolean): Promise<ScriptedDevice> {
-    const secret = makeSecret();
-    const request = { schemaVersion: 1, token: await makeToken(controlPlane), secret, name, emulated };
-    const { status, body } = await rest<EnrolmentReply>(controlPlane, "POST", "/api/v1/enrolments", request, null);
-    if (status !== 200) throw new Error(`enrolment answered ${status}: ${JSON.stringify(body)}`);
-    const client = await connectDevice({ ...body, secret });
-    const device = new ScriptedDevice(body.deviceId, client);
-    await client.subscribeAsync(topicOf(body.deviceId, "desired"), { qos: 1 });
-    await device.#publish("events", presence(body.deviceId, `${body.deviceId}-session`));
+    const identity = await enrol(controlPlane, name, { emulated });
+    const { deviceId } = identity;
+    const client = await connectDevice(identity);
+    const device = new ScriptedDevice(deviceId, client);
+    await client.subscribeAsync(topicOf(deviceId, "desired"), { qos: 1 });
+    await device.#publish("events", presence(deviceId, `${deviceId}-session`));
     return device;
   }
 

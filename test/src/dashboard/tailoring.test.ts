@@ -4,6 +4,7 @@ import { labelledSamples, prepare } from "../control-plane-builds/samples.js";
 import type { ScriptedDevice } from "../control-plane-models/scripted-device.js";
 import { inventoryOf, join, toldToTune, tuningReport } from "../control-plane-tailoring/tailored-fleet.js";
 import { type RunningControlPlane, startControlPlane } from "../support/control-plane.js";
+import { redeem } from "../support/enrolled-device.js";
 import { waitFor } from "../support/wait-for.js";
 import { CHROMIUM, startBrowser } from "./browser.js";
 import { OperatorPage } from "./operator-page.js";
@@ -231,12 +232,8 @@ describe.skipIf(CHROMIUM === undefined)("tailoring on the dashboard", () => {
     await page.getByRole("button", { name: "Add a device" }).click();
     const command = await page.getByRole("dialog").locator("pre").innerText();
     const token = /SARTOR_ENROLMENT_TOKEN=(\S+)/.exec(command)?.[1];
-    expect(command).toContain(`SARTOR_CONTROL_PLANE_URL=${controlPlane.httpUrl}`);
-    const answer = await fetch(`${controlPlane.httpUrl}/api/v1/enrolments`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ schemaVersion: 1, token, secret: "s".repeat(43), name: "from-the-page", emulated: false }),
-    });
+    expect(command).toContain(`SARTOR_CONTROL_PLANE_URL=${controlPlane.deviceUrl}`);
+    const answer = await redeem(controlPlane, { token: token ?? "", name: "from-the-page" });
     expect(answer.status).toBe(200);
     await page.getByRole("button", { name: "Done" }).click();
     await waitFor("the device in the list", async () => (await page.getByText("from-the-page").count()) > 0);

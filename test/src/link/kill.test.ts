@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { credentials } from "../support/test-credentials.js";
 import { waitFor } from "../support/wait-for.js";
 import { createTestAgent } from "./test-agent.js";
 import { TestBroker } from "./test-broker.js";
@@ -33,7 +34,10 @@ afterEach(async () => {
  */
 async function runAndKill(databasePath: string, windows: number, connected: boolean): Promise<number[]> {
   const seenBefore = broker.of("events").length;
-  const child = spawn(process.execPath, [PROGRAM, broker.url, databasePath], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [PROGRAM, broker.url, databasePath], {
+    env: { ...process.env, SARTOR_TEST_CREDENTIALS: JSON.stringify(credentials) },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   children.add(child);
   let printed = "";
   child.stdout.setEncoding("utf8");

@@ -1,10 +1,14 @@
 import { mkdtemp, rm } from "node:fs/promises";
-import { type AddressInfo, createServer, type Socket } from "node:net";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { createServer, type TLSSocket } from "node:tls";
 import type { LinkOptions } from "@sartor/agent/link";
 import { LIMITS, tuningReportSchema } from "@sartor/shared/protocol";
 import { afterEach, describe, expect, it } from "vitest";
+import { TestAuthority } from "@sartor/agent/identity/testing";
+import { TlsIdentity } from "@sartor/agent/platform";
+import { credentials, deviceCredential, serverOptions } from "../support/test-credentials.js";
 import { waitFor } from "../support/wait-for.js";
 import { createTestAgent, DEVICE_ID, type TestAgent } from "./test-agent.js";
 import { TestBroker, type TestBrokerOptions } from "./test-broker.js";
@@ -212,19 +216,67 @@ describe("the link to the broker", () => {
   });
 
   it("tells an operator when the credential is refused, and waits long before it asks again", async () => {
-    const broker = await startBroker({ password: "another secret" });
+    const broker = await startBroker({ refuse: true });
     const agent = startAgent(broker.url, { random: () => 0.5 });
     agent.appendWindow();
     await waitFor("the refusal is logged", () => agent.log.some(({ level }) => level === "error"));
     expect(agent.log.filter(({ level }) => level === "error")).toMatchObject([
       {
-        message: expect.stringContaining("refused this device's credential"),
+        message: expect.stringContaining("refused this device's certificate"),
         facts: { code: "SRT_UNAUTHENTICATED", waitMs: 15_000 },
       },
     ]);
-    expect(JSON.stringify(agent.log)).not.toContain('"secret"');
+    expect(JSON.stringify(agent.log)).not.toContain("PRIVATE KEY");
     expect(broker.connects).toBe(1);
     expect(agent.link.state().queued).toBe(1);
+  });
+
+  it("asks why when it is refused, once for each refusal", async () => {
+    const broker = await startBroker({ refuse: true });
+    let asked = 0;
+    const agent = startAgent(broker.url, { onCertificateRefused: () => void asked++, random: () => 0.5 });
+    await waitFor("the refusal", () => asked === 1);
+    expect(agent.link.state().connected).toBe(false);
+  });
+
+  it("connects to no broker that the control plane's root does not vouch for", async () => {
+    const stranger = await TestAuthority.create();
+    const broker = await startBroker();
+    const tls = new TlsIdentity({ ca: stranger.root, client: credentials.device });
+    const agent = startAgent(broker.url, { tls });
+    await waitFor("the attempt failed", () => agent.log.some(({ facts }) => facts?.code === "SRT_BROKER_UNREACHABLE"));
+    expect(agent.log.find(({ level }) => level === "warn")?.message).toContain("certificate");
+    expect(broker.connects).toBe(0);
+  });
+
+  it("goes over to a renewed certificate at once: nothing lost, nothing twice, and no will", async () => {
+    const broker = await startBroker();
+    const tls = new TlsIdentity(deviceCredential);
+    const agent = startAgent(broker.url, { tls, random: () => 1 });
+    await waitFor("connected", () => agent.link.state().connected);
+    for (const _ of range(30)) agent.appendWindow();
+    tls.swap({ ca: credentials.root, client: credentials.renewedDevice });
+    for (const _ of range(30)) agent.appendWindow();
+    await waitFor("connected with the new one", () => broker.connects === 2 && agent.link.state().connected);
+    await waitFor("the outbox is empty", () => agent.link.state().queued === 0);
+    expect(new Set(broker.peers).size).toBe(2);
+    expect([...new Set(sequencesAt(broker))]).toEqual(range(60));
+    expect(broker.of("events").map(({ status }) => status)).toEqual(["online", "online"]);
+  });
+
+  it("passes on each nudge after a connect and whenever there is one, and drops what is none", async () => {
+    const broker = await startBroker();
+    const nudge = (generation: number) => ({ schemaVersion: 1, deviceId: DEVICE_ID, generation });
+    const taken: number[] = [];
+    await broker.publishRetained(DEVICE_ID, "nudge", nudge(4));
+    const agent = startAgent(broker.url, { onNudge: ({ generation }) => void taken.push(generation) });
+    await waitFor("the retained one", () => taken.includes(4));
+    await broker.publishRetained(DEVICE_ID, "nudge", "{ no JSON");
+    await broker.publishRetained(DEVICE_ID, "nudge", { ...nudge(9), deviceId: "another-device" });
+    await broker.publishRetained(DEVICE_ID, "nudge", nudge(5));
+    await waitFor("the next one", () => taken.includes(5));
+    expect(taken).toEqual([4, 5]);
+    expect(agent.link.state().invalidNudges).toBe(2);
   });
 
   it("keeps only the newest report while the broker is away", async () => {
@@ -243,8 +295,8 @@ describe("the link to the broker", () => {
 
   it("cuts the line when a broker sends a packet without end, instead of collecting it", async () => {
     let sent = 0;
-    const sockets = new Set<Socket>();
-    const server = createServer((socket) => {
+    const sockets = new Set<TLSSocket>();
+    const server = createServer(serverOptions, (socket) => {
       sockets.add(socket);
       socket.on("error", () => undefined);
       socket.once("data", () => {
@@ -262,7 +314,7 @@ describe("the link to the broker", () => {
       });
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    const agent = startAgent(`mqtt://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    const agent = startAgent(`mqtts://127.0.0.1:${(server.address() as AddressInfo).port}`);
     await waitFor("the line is cut", () => agent.log.some(({ facts }) => facts?.code === "SRT_PACKET_TOO_LARGE"));
     for (const socket of sockets) socket.destroy();
     server.close();

@@ -1,11 +1,12 @@
 import { randomUUID } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
 import { Link, type LinkOptions } from "@sartor/agent/link";
-import { type Logger, systemClock } from "@sartor/agent/platform";
+import { type Logger, systemClock, TlsIdentity } from "@sartor/agent/platform";
 import { OutboxStore, openStateDatabase, SettingsStore } from "@sartor/agent/storage";
 import { WindowStream } from "@sartor/agent/telemetry";
+import { DEVICE_ID, deviceCredential } from "../support/test-credentials.js";
 
-export const DEVICE_ID = "dev-under-test";
+export { DEVICE_ID } from "../support/test-credentials.js";
 
 export interface LogEntry {
   readonly level: string;
@@ -34,7 +35,7 @@ export function createTestAgent(url: string, databasePath: string, options: Part
   const link = new Link({
     url,
     deviceId: DEVICE_ID,
-    secret: "secret",
+    tls: new TlsIdentity(deviceCredential),
     outbox,
     settings,
     clock: systemClock,

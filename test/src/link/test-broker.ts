@@ -1,7 +1,9 @@
 import { once } from "node:events";
-import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
-import { parseTopic } from "@sartor/shared/protocol";
+import type { AddressInfo } from "node:net";
+import { createServer, type Server, type TLSSocket } from "node:tls";
+import { parseTopic, topicOf } from "@sartor/shared/protocol";
 import { Aedes, type AedesPublishPacket, type Client } from "aedes";
+import { serverOptions } from "../support/test-credentials.js";
 
 /** A message as it reached the broker. */
 export interface Received {
@@ -10,17 +12,20 @@ export interface Received {
 }
 
 export interface TestBrokerOptions {
-  readonly password?: string;
+  /** Refuses every device (CONNACK 5). */
+  readonly refuse?: boolean;
   /** Decides whether a publication is accepted; one that is not is never acknowledged. */
   readonly accept?: (packet: AedesPublishPacket) => boolean;
 }
 
-/** A real aedes that can be stopped and started again on the same port, and remembers what devices published. */
+/** A real aedes behind mutual TLS that can be stopped and started again on the same port, and remembers what devices published. */
 export class TestBroker {
   readonly received: Received[] = [];
   connects = 0;
+  /** Serial numbers of the certificates that connected, in order. */
+  readonly peers: string[] = [];
   readonly #options: TestBrokerOptions;
-  readonly #sockets = new Set<Socket>();
+  readonly #sockets = new Set<TLSSocket>();
   #aedes: Aedes | undefined;
   #server: Server | undefined;
   #port = 0;
@@ -30,16 +35,18 @@ export class TestBroker {
   }
 
   get url(): string {
-    return `mqtt://127.0.0.1:${this.#port}`;
+    return `mqtts://127.0.0.1:${this.#port}`;
   }
 
   async start(): Promise<void> {
-    const { password = "secret", accept = () => true } = this.#options;
+    const { refuse = false, accept = () => true } = this.#options;
     const aedes = await Aedes.createBroker({
       concurrency: 0,
-      authenticate: (client, username, given, done) => {
+      authenticate: (client, _username, _password, done) => {
         this.connects += 1;
-        if (username === client.id && given?.toString() === password) return done(null, true);
+        const { subject } = (client.conn as TLSSocket).getPeerCertificate();
+        this.peers.push((client.conn as TLSSocket).getPeerCertificate().serialNumber);
+        if (subject.CN === client.id && !refuse) return done(null, true);
         done(Object.assign(new Error("bad credential"), { returnCode: 5 }), false);
       },
       authorizePublish: (_client: Client | null, packet, done) => {
@@ -48,11 +55,11 @@ export class TestBroker {
     });
     aedes.on("publish", (packet, client) => {
       const kind = parseTopic(packet.topic)?.kind;
-      // A will has no client; what this test publishes itself goes to `desired`.
-      if (kind === undefined || (client === null && kind === "desired")) return;
+      // A will has no client; what this test publishes itself goes down.
+      if (kind === undefined || (client === null && (kind === "desired" || kind === "nudge"))) return;
       this.received.push({ kind, json: JSON.parse(packet.payload.toString()) });
     });
-    const server = createServer((socket) => {
+    const server = createServer(serverOptions, (socket) => {
       this.#sockets.add(socket);
       socket.on("error", () => undefined);
       socket.on("close", () => this.#sockets.delete(socket));
@@ -85,10 +92,15 @@ export class TestBroker {
 
   /** Publishes a retained desired state. */
   publishDesired(deviceId: string, desired: object | string): Promise<void> {
-    const payload = Buffer.from(typeof desired === "string" ? desired : JSON.stringify(desired));
+    return this.publishRetained(deviceId, "desired", desired);
+  }
+
+  /** Publishes a retained message of a kind that goes down. */
+  publishRetained(deviceId: string, kind: "desired" | "nudge", message: object | string): Promise<void> {
+    const payload = Buffer.from(typeof message === "string" ? message : JSON.stringify(message));
     return new Promise((resolve, reject) => {
       this.#aedes?.publish(
-        { cmd: "publish", topic: `sartor/v1/${deviceId}/desired`, payload, qos: 1, retain: true, dup: false },
+        { cmd: "publish", topic: topicOf(deviceId, kind), payload, qos: 1, retain: true, dup: false },
         (error) => (error ? reject(error) : resolve()),
       );
     });

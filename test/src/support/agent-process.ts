@@ -48,7 +48,7 @@ export async function startAgentProcess(folder: string, environment: Record<stri
     logFile,
     pid: child.pid ?? 0,
     deviceId: () => {
-      const path = join(folder, "identity.json");
+      const path = join(folder, "identity", "current", "identity.json");
       return existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as { deviceId: string }).deviceId : undefined;
     },
     kill: () => end("SIGKILL"),

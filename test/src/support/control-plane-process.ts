@@ -12,6 +12,7 @@ const START_MS = 30_000;
 export interface ControlPlaneProcess {
   readonly httpUrl: string;
   readonly httpPort: number;
+  readonly devicePort: number;
   readonly mqttPort: number;
   readonly operatorToken: string;
   readonly stateFolder: string;
@@ -39,6 +40,7 @@ export async function startControlPlaneProcess(
   environment: Record<string, string> = {},
 ): Promise<ControlPlaneProcess> {
   const httpPort = await freePort();
+  const devicePort = await freePort();
   const mqttPort = await freePort();
   let child: ChildProcess;
   let ready: { httpUrl: string; operatorToken: string } | undefined;
@@ -49,6 +51,7 @@ export async function startControlPlaneProcess(
         PATH: process.env.PATH,
         SARTOR_STATE_DIR: stateFolder,
         SARTOR_HTTP_PORT: String(httpPort),
+        SARTOR_DEVICE_PORT: String(devicePort),
         SARTOR_MQTT_PORT: String(mqttPort),
         ...environment,
       },
@@ -76,6 +79,7 @@ export async function startControlPlaneProcess(
   return {
     httpUrl,
     httpPort,
+    devicePort,
     mqttPort,
     stateFolder,
     get operatorToken() {

@@ -18,7 +18,11 @@ export interface ControlPlaneOptions {
 }
 
 export interface RunningControlPlane {
+  /** The operators' address. */
   readonly httpUrl: string;
+  /** The devices' HTTPS. */
+  readonly deviceUrl: string;
+  /** The devices' broker. */
   readonly mqttUrl: string;
   readonly operatorToken: string;
   readonly stateDir: string;
@@ -39,6 +43,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
   const env = {
     SARTOR_STATE_DIR: stateDir,
     SARTOR_HTTP_PORT: "0",
+    SARTOR_DEVICE_PORT: "0",
     SARTOR_MQTT_PORT: "0",
     SARTOR_LOG_LEVEL: "error",
     ...options.env,
@@ -62,9 +67,10 @@ async function startHere(
 ): Promise<RunningControlPlane> {
   const clock = new TestClock(options.now ?? Date.now);
   const controlPlane = await start(new Settings(new SettingsReader(env)), clock);
-  const { httpUrl, mqttUrl, operatorToken } = controlPlane;
+  const { httpUrl, deviceUrl, mqttUrl, operatorToken } = controlPlane;
   return {
     httpUrl,
+    deviceUrl,
     mqttUrl,
     operatorToken,
     stateDir,
@@ -105,15 +111,15 @@ async function startProcess(
   };
 }
 
-type Ready = Pick<RunningControlPlane, "httpUrl" | "mqttUrl" | "operatorToken">;
+type Ready = Pick<RunningControlPlane, "httpUrl" | "deviceUrl" | "mqttUrl" | "operatorToken">;
 
 function waitUntilReady(child: ChildProcess): Promise<Ready> {
   return new Promise((resolve, reject) => {
     child.once("exit", (code) => reject(new Error(`the control plane ended with ${code} before it was ready`)));
     child.on("message", (message: { type?: string } & Ready) => {
       if (message.type !== "ready") return;
-      const { httpUrl, mqttUrl, operatorToken } = message;
-      resolve({ httpUrl, mqttUrl, operatorToken });
+      const { httpUrl, deviceUrl, mqttUrl, operatorToken } = message;
+      resolve({ httpUrl, deviceUrl, mqttUrl, operatorToken });
     });
   });
 }

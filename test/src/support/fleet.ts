@@ -52,14 +52,14 @@ export async function startFleet(agentEnvironment: Record<string, string> = {}):
   lines.mqtt = await startFaultProxy(target.mqtt);
   const controlPlane = await startControlPlaneProcess(join(folder, "control-plane"), {
     SARTOR_TELEMETRY_WINDOW_SECONDS: "1",
-    SARTOR_PUBLIC_HTTP_URL: `http://127.0.0.1:${lines.http.port}`,
-    SARTOR_PUBLIC_MQTT_URL: `mqtt://127.0.0.1:${lines.mqtt.port}`,
+    SARTOR_PUBLIC_DEVICE_URL: `https://127.0.0.1:${lines.http.port}`,
+    SARTOR_PUBLIC_MQTT_URL: `mqtts://127.0.0.1:${lines.mqtt.port}`,
   });
-  target.http.port = controlPlane.httpPort;
+  target.http.port = controlPlane.devicePort;
   target.mqtt.port = controlPlane.mqttPort;
   const { token } = await controlPlane.api<{ token: string }>("POST", "/api/v1/enrolment-tokens", {});
   const environment = {
-    SARTOR_CONTROL_PLANE_URL: `http://127.0.0.1:${lines.http.port}`,
+    SARTOR_CONTROL_PLANE_URL: `https://127.0.0.1:${lines.http.port}`,
     SARTOR_ENROLMENT_TOKEN: token,
     SARTOR_DEVICE_NAME: "the device under test",
     SARTOR_INFERENCE_PORT: String(await freePort()),

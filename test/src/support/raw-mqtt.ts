@@ -1,4 +1,5 @@
-import { connect, type Socket } from "node:net";
+import { connect, type TLSSocket } from "node:tls";
+import { type TlsCredential, TlsIdentity } from "@sartor/agent/platform";
 
 /** A length as MQTT 3.1.1, section 2.2.3, encodes it. */
 export function remainingLength(bytes: number): Buffer {
@@ -20,15 +21,13 @@ function field(text: string | Buffer): Buffer {
   return Buffer.concat([length, bytes]);
 }
 
-/** A CONNECT packet with user name and password (section 3.1). */
-export function connectPacket(clientId: string, username: string, password: string): Buffer {
+/** A CONNECT packet (section 3.1); who it is, the certificate says. */
+export function connectPacket(clientId: string): Buffer {
   const body = Buffer.concat([
     field("MQTT"),
-    // Level 4; user name, password, clean session; 60 s keep-alive.
-    Buffer.from([4, 0b1100_0010, 0, 60]),
+    // Level 4; clean session; 60 s keep-alive.
+    Buffer.from([4, 0b0000_0010, 0, 60]),
     field(clientId),
-    field(username),
-    field(password),
   ]);
   return Buffer.concat([Buffer.from([0x10]), remainingLength(body.length), body]);
 }
@@ -41,14 +40,15 @@ export function publishPacket(topic: string, payload: Buffer): Buffer {
 
 /** A socket to a broker, for clients that no library would be. */
 export class RawConnection {
-  readonly #socket: Socket;
+  readonly #socket: TLSSocket;
   #received: Buffer = Buffer.alloc(0);
   /** Resolves when the other side ended the connection. */
   readonly closed: Promise<void>;
 
-  constructor(url: string) {
+  /** @param credential a device's certificate, or only whom to trust */
+  constructor(url: string, credential: TlsCredential) {
     const { hostname, port } = new URL(url);
-    this.#socket = connect(Number(port), hostname);
+    this.#socket = connect({ ...new TlsIdentity(credential).options(), host: hostname, port: Number(port) });
     this.closed = new Promise((resolve) => this.#socket.once("close", () => resolve()));
     this.#socket.on("error", () => this.#socket.destroy());
     this.#socket.on("data", (chunk) => {

@@ -1,15 +1,11 @@
-import {
-  type DeviceSummary,
-  deviceDetailSchema,
-  deviceSummarySchema,
-  enrolmentTokenReplySchema,
-} from "@sartor/shared/protocol";
+import { type DeviceSummary, deviceDetailSchema, deviceSummarySchema } from "@sartor/shared/protocol";
 import type { Command } from "commander";
 import { connect } from "./connect.js";
+import { addIdentityCommands } from "./identity.js";
 import { printTable } from "./table.js";
 import { addTuningCommands } from "./tuning.js";
 
-/** `sartor device list | show | enrol-token | tune ...`. */
+/** `sartor device list | show | enrol-token | pending | claim | certificates | revoke | tune ...`. */
 export function addDeviceCommands(program: Command): void {
   const device = program.command("device").description("Devices of the fleet.");
   device
@@ -26,19 +22,7 @@ export function addDeviceCommands(program: Command): void {
       const detail = await connect(program).get(`/api/v1/devices/${encodeURIComponent(deviceId)}`, deviceDetailSchema);
       process.stdout.write(`${JSON.stringify(detail, null, 2)}\n`);
     });
-  device
-    .command("enrol-token")
-    .description("Makes a token that enrols one device.")
-    .option("--lifetime <seconds>", "how long it can be redeemed", "3600")
-    .action(async (options: { lifetime: string }) => {
-      const request = { lifetimeSeconds: Number(options.lifetime) };
-      const { token, expiresAt } = await connect(program).post(
-        "/api/v1/enrolment-tokens",
-        request,
-        enrolmentTokenReplySchema,
-      );
-      process.stdout.write(`${token}\nvalid until ${new Date(expiresAt).toISOString()}\n`);
-    });
+  addIdentityCommands(program, device);
   addTuningCommands(program, device);
 }
 

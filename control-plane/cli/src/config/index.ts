@@ -1,3 +1,4 @@
+export { keyPassphrase } from "./key-passphrase.js";
 export {
   CHECKOUT,
   type Connection,

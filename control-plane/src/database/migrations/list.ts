@@ -7,6 +7,8 @@ import { telemetryMigration } from "./0040-telemetry.js";
 import { deviceEventsMigration } from "./0050-device-events.js";
 import { variantsMigration } from "./0060-variants.js";
 import { tailoringMigration } from "./0070-tailoring.js";
+import { certificatesMigration } from "./0085-certificates.js";
+import { signingMigration } from "./0090-signing.js";
 
 /** All migrations; the name decides the order. */
 export const MIGRATIONS: readonly SchemaMigration[] = [
@@ -18,4 +20,6 @@ export const MIGRATIONS: readonly SchemaMigration[] = [
   deviceEventsMigration,
   variantsMigration,
   tailoringMigration,
+  signingMigration,
+  certificatesMigration,
 ];

@@ -1,0 +1,93 @@
+import { SartorError } from "@sartor/shared/errors";
+import { abortable, type Clock, type HttpAnswer, type HttpGetOptions } from "../../platform/index.js";
+import { RateWatch, type RetrievalLimits } from "./retrieval-limits.js";
+
+/** How a device asks for a file: `httpGet`, or the same over a connection that shows the device's certificate. Redirects are not followed. */
+export type MetadataTransport = (
+  url: URL,
+  options: Omit<HttpGetOptions, "tls">,
+) => Promise<Pick<HttpAnswer, "status" | "body">>;
+
+/** One file to download. */
+export interface Download {
+  readonly url: URL;
+  /** For people: "the timestamp of the image repository". */
+  readonly what: string;
+  readonly maximumBytes: number;
+  readonly signal: AbortSignal;
+}
+
+/** What a download needs. */
+export interface DownloadTools {
+  readonly transport: MetadataTransport;
+  readonly limits: RetrievalLimits;
+  readonly clock: Clock;
+}
+
+/**
+ * Downloads a small file whole: never more than its limit, never slower than the least rate over a window, never without a byte for the idle
+ * timeout, whatever the transport does.
+ *
+ * @returns the bytes, or the HTTP status when it is not 200
+ * @throws SartorError SRT_TRUST_UNREACHABLE (no answer, broken off, too slow), SRT_TRUST_METADATA_INVALID (too large); the signal's reason
+ */
+export async function downloadBounded(download: Download, tools: DownloadTools): Promise<Buffer | number> {
+  const { url, what, maximumBytes, signal } = download;
+  const { limits, clock } = tools;
+  const ended = new AbortController();
+  // The transport gets one byte more than is accepted, so that the refusal is ours, and says so.
+  const asked = tools.transport(url, {
+    maximumBytes: maximumBytes + 1,
+    idleTimeoutMs: limits.idleTimeoutMs,
+    headers: { "accept-encoding": "identity" },
+    signal: AbortSignal.any([signal, ended.signal]),
+  });
+  try {
+    const answer = await withinIdleTimeout(asked, download, tools);
+    if (answer.status !== 200) return answer.status;
+    const pieces = answer.body[Symbol.asyncIterator]();
+    const watch = new RateWatch(limits, clock.monotonic());
+    const received: Uint8Array[] = [];
+    let bytes = 0;
+    for (;;) {
+      const { done, value } = await withinIdleTimeout(pieces.next(), download, tools);
+      if (done === true) return Buffer.concat(received);
+      bytes += value.byteLength;
+      if (bytes > maximumBytes) {
+        throw new SartorError("SRT_TRUST_METADATA_INVALID", `More than ${maximumBytes} bytes came for ${what}.`, {
+          details: { maximumBytes },
+        });
+      }
+      received.push(value);
+      const rate = watch.note(value.byteLength, clock.monotonic());
+      if (rate !== undefined) {
+        throw unreachable(what, `it came with ${rate.toFixed(1)} bytes/s, less than ${limits.minimumBytesPerSecond}`);
+      }
+    }
+  } finally {
+    // Closes the connection when the body was not read to its end.
+    ended.abort();
+  }
+}
+
+async function withinIdleTimeout<T>(work: Promise<T>, { what, signal }: Download, tools: DownloadTools): Promise<T> {
+  const ended = new AbortController();
+  const { idleTimeoutMs } = tools.limits;
+  const idle = tools.clock.sleep(idleTimeoutMs, ended.signal).then(() => {
+    throw unreachable(what, `no byte came for ${idleTimeoutMs} ms`);
+  });
+  idle.catch(() => undefined);
+  try {
+    return await abortable(Promise.race([work, idle]), signal);
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    if (error instanceof SartorError && error.code.startsWith("SRT_TRUST_")) throw error;
+    throw unreachable(what, error instanceof Error ? error.message : String(error), error);
+  } finally {
+    ended.abort();
+  }
+}
+
+function unreachable(what: string, reason: string, cause?: unknown): SartorError {
+  return new SartorError("SRT_TRUST_UNREACHABLE", `Could not fetch ${what}: ${reason}.`, { cause });
+}

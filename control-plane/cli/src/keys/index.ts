@@ -1,0 +1,10 @@
+export { AUTOMATIC_WARNING, type AutomaticOptions, autoCeremony, autoSign } from "./auto.js";
+export { holdCeremony, releaseKeyName, releaseKeyPurpose } from "./ceremony.js";
+export { type KeyChange, planChange } from "./change-keys.js";
+export type { KeyFile } from "./key-file.js";
+export { keyNameSchema } from "./key-file.js";
+export { listKeyFiles, readKeyFile } from "./key-folder.js";
+export { KeyRing, type Passphrases, publicOf } from "./key-ring.js";
+export { PassphraseSource } from "./passphrase-source.js";
+export { missingKeys, signRequest, whatIsMissing } from "./sign-request.js";
+export { TrustApi } from "./trust-api.js";

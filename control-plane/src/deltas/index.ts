@@ -1,0 +1,2 @@
+export { nodeDeltaTools } from "./node-delta-tools.js";
+export { onnxLayout, onnxTensors } from "./onnx-layout.js";
