@@ -256,7 +256,12 @@ export async function startAgent(settings: AgentSettings, { clock, logger, signa
   tuner.accept(reconciler.desired?.tuning ?? null);
   telemetry.start();
   link.start();
-  const loops = [renewal.run(running.signal), reconciler.run(running.signal), inventory.monitor.run(running.signal), listen()];
+  const loops = [
+    renewal.run(running.signal),
+    reconciler.run(running.signal),
+    inventory.monitor.run(running.signal),
+    listen(),
+  ];
   logger.info("agent is up", { deviceId, version: AGENT_VERSION, emulated });
 
   /** A port that is taken hides the model from its users, not the device from its operators: they are told, and it is tried again. */

@@ -25,7 +25,10 @@ describe("the agent's settings", () => {
 
   it("say which kinds of hardware the device is: by default what Node runs on", () => {
     expect(readSettings({}).hardware).toEqual([`${process.platform}-${process.arch}`]);
-    expect(readSettings({ SARTOR_HARDWARE: "gate-camera-2, linux-arm64" }).hardware).toEqual(["gate-camera-2", "linux-arm64"]);
+    expect(readSettings({ SARTOR_HARDWARE: "gate-camera-2, linux-arm64" }).hardware).toEqual([
+      "gate-camera-2",
+      "linux-arm64",
+    ]);
     for (const bad of ["Gate Camera", "a,,b", ",", Array(9).fill("a").join(",")])
       expect(() => readSettings({ SARTOR_HARDWARE: bad })).toThrowError(/SARTOR_HARDWARE/);
   });

@@ -214,7 +214,10 @@ describe("the certificate's renewal", () => {
     for (const change of [
       async () => ({ certificate: await issue(controlPlane.authority, "device-1"), authorities: other.root }),
       async () => ({ certificate: await issue(other, "device-1"), authorities: controlPlane.authority.root }),
-      async () => ({ certificate: await issue(controlPlane.authority, "device-2"), authorities: controlPlane.authority.root }),
+      async () => ({
+        certificate: await issue(controlPlane.authority, "device-2"),
+        authorities: controlPlane.authority.root,
+      }),
     ]) {
       controlPlane.intercept = (path, response) => {
         if (path !== RENEWALS) return false;
@@ -233,42 +236,46 @@ describe("the certificate's renewal", () => {
       ["before", method] as const,
       ["after", method] as const,
     ]),
-  )("survives a kill %s %s: the device is never without an identity, and ends with the new one", async (moment, method) => {
-    const first = serialOf(await open());
-    now += 23 * DAY_MS;
-    controlPlane.validity = { notBefore: now - 24 * DAY_MS, notAfter: now + 29 * DAY_MS };
-    const started = await open();
-    const dying = new IdentityStore(join(folder, "identity"));
-    const original = dying[method].bind(dying) as (...given: unknown[]) => unknown;
-    let killed = false;
-    (dying as unknown as Record<string, unknown>)[method] = (...given: unknown[]) => {
-      // Nothing happens after a kill.
-      if (!killed && moment === "after") original(...given);
-      killed = true;
-      throw new Killed();
-    };
-    await renewalOf({ ...started, store: dying }).step(signal);
-    if (!killed) await renewalOf({ ...started, store: dying }).step(signal);
-    expect(killed).toBe(true);
-    const restarted = await open();
-    await runToRest(renewalOf(restarted));
-    expect(serialOf(restarted)).not.toBe(first);
-    expect(serialOf(await open())).toBe(serialOf(restarted));
-    expect(keyOf(restarted)).not.toBe(keyOf(started));
-    expect(generations()).toHaveLength(1);
-    // The next one gets a key of its own, whatever the kill left behind.
-    now += 20 * DAY_MS + 28 * DAY_MS;
-    controlPlane.validity = { notBefore: Date.now() - DAY_MS, notAfter: now + 90 * DAY_MS };
-    const renewedKey = keyOf(restarted);
-    await runToRest(renewalOf(restarted));
-    expect(keyOf(restarted)).not.toBe(renewedKey);
-  });
+  )(
+    "survives a kill %s %s: the device is never without an identity, and ends with the new one",
+    async (moment, method) => {
+      const first = serialOf(await open());
+      now += 23 * DAY_MS;
+      controlPlane.validity = { notBefore: now - 24 * DAY_MS, notAfter: now + 29 * DAY_MS };
+      const started = await open();
+      const dying = new IdentityStore(join(folder, "identity"));
+      const original = dying[method].bind(dying) as (...given: unknown[]) => unknown;
+      let killed = false;
+      (dying as unknown as Record<string, unknown>)[method] = (...given: unknown[]) => {
+        // Nothing happens after a kill.
+        if (!killed && moment === "after") original(...given);
+        killed = true;
+        throw new Killed();
+      };
+      await renewalOf({ ...started, store: dying }).step(signal);
+      if (!killed) await renewalOf({ ...started, store: dying }).step(signal);
+      expect(killed).toBe(true);
+      const restarted = await open();
+      await runToRest(renewalOf(restarted));
+      expect(serialOf(restarted)).not.toBe(first);
+      expect(serialOf(await open())).toBe(serialOf(restarted));
+      expect(keyOf(restarted)).not.toBe(keyOf(started));
+      expect(generations()).toHaveLength(1);
+      // The next one gets a key of its own, whatever the kill left behind.
+      now += 20 * DAY_MS + 28 * DAY_MS;
+      controlPlane.validity = { notBefore: Date.now() - DAY_MS, notAfter: now + 90 * DAY_MS };
+      const renewedKey = keyOf(restarted);
+      await runToRest(renewalOf(restarted));
+      expect(keyOf(restarted)).not.toBe(renewedKey);
+    },
+  );
 
   it("looks at the certificate at once when the broker refuses it, and finds out why", async () => {
     const identity = await open();
     const renewal = renewalOf(identity);
     let code = "";
-    controlPlane.intercept = (path, response) => path.includes("timestamp") && code !== "" && refuse(response, 401, code);
+    controlPlane.intercept = (path, response) =>
+      path.includes("timestamp") && code !== "" && refuse(response, 401, code);
     renewal.noteRefused();
     await runToRest(renewal);
     expect(controlPlane.of(LATE)).toHaveLength(0);

@@ -1,7 +1,16 @@
 import { createHash } from "node:crypto";
 import { SartorError } from "@sartor/shared/errors";
 import { renewalNonceSchema, renewalReplySchema, TRUST_LIMITS, TRUST_PATHS } from "@sartor/shared/protocol";
-import { type Clock, httpGet, type JsonReply, type Logger, postJson, readBody, TlsIdentity, tlsRefusal } from "../platform/index.js";
+import {
+  type Clock,
+  httpGet,
+  type JsonReply,
+  type Logger,
+  postJson,
+  readBody,
+  TlsIdentity,
+  tlsRefusal,
+} from "../platform/index.js";
 import { makeCertificateRequest } from "./certificate-request.js";
 import { checkCertificate } from "./check-certificate.js";
 import { addressOf } from "./control-plane-address.js";
@@ -13,7 +22,12 @@ import { planRenewal, planRetry, type RenewalStep } from "./plan-renewal.js";
 import { refusalOf } from "./refusal.js";
 
 /** Codes that only a person can do something about: the device goes on serving. */
-const LASTING: readonly string[] = ["SRT_CERTIFICATE_EXPIRED", "SRT_CERTIFICATE_REVOKED", "SRT_CERTIFICATE_UNKNOWN", "SRT_DEVICE_UNKNOWN"];
+const LASTING: readonly string[] = [
+  "SRT_CERTIFICATE_EXPIRED",
+  "SRT_CERTIFICATE_REVOKED",
+  "SRT_CERTIFICATE_UNKNOWN",
+  "SRT_DEVICE_UNKNOWN",
+];
 const IDLE_TIMEOUT_MS = 30_000;
 const NONCE_BYTES = 4 * 1024;
 
@@ -146,7 +160,10 @@ export class CertificateRenewal {
     if (refusal !== undefined) throw refusal.error;
     const { certificate, authorities } = renewalReplySchema.parse(reply.json);
     if (!sameAuthorities(authorities, current.authorities))
-      throw new SartorError("SRT_AUTHORITY_MISMATCH", "The control plane named another root than the one that this device trusts.");
+      throw new SartorError(
+        "SRT_AUTHORITY_MISMATCH",
+        "The control plane named another root than the one that this device trusts.",
+      );
     const facts = checkCertificate({ certificate, key, authorities: current.authorities, now: this.#now(current) });
     if (facts.deviceId !== current.deviceId)
       throw new SartorError("SRT_CERTIFICATE_UNKNOWN", `The renewed certificate is for ${facts.deviceId}.`);
@@ -163,7 +180,8 @@ export class CertificateRenewal {
       await this.#use(next, signal);
     } catch (thrown) {
       const error = SartorError.from(thrown);
-      if (!(LASTING.includes(error.code) || tlsRefusal(error) === "expired" || tlsRefusal(error) === "refused")) throw error;
+      if (!(LASTING.includes(error.code) || tlsRefusal(error) === "expired" || tlsRefusal(error) === "refused"))
+        throw error;
       identity.store.discardNext();
       const message = `The renewed certificate is not accepted, another one is asked for: ${error.message}`;
       throw new SartorError("SRT_DOWNLOAD_FAILED", message);
@@ -211,13 +229,20 @@ export class CertificateRenewal {
       return 0;
     }
     const { notBefore, notAfter } = current.facts;
-    const waitMs = planRetry(LASTING.includes(error.code) ? Number.MAX_SAFE_INTEGER : this.#failures, notAfter - notBefore, random);
+    const waitMs = planRetry(
+      LASTING.includes(error.code) ? Number.MAX_SAFE_INTEGER : this.#failures,
+      notAfter - notBefore,
+      random,
+    );
     const facts = { code: error.code, message: error.message, step, failures: this.#failures, waitMs };
     if (!LASTING.includes(error.code)) logger.warn("the certificate could not be renewed yet", facts);
     else if (this.#told === error.code) logger.debug("the certificate is refused still", facts);
     else {
       this.#told = error.code;
-      logger.error("the certificate cannot be renewed; the model goes on serving, a person has to enrol the device again", facts);
+      logger.error(
+        "the certificate cannot be renewed; the model goes on serving, a person has to enrol the device again",
+        facts,
+      );
       onRefused?.(error);
     }
     return waitMs;

@@ -73,7 +73,9 @@ export function checkCertificate({ certificate, key, authorities, now }: Checked
   if (deviceId === "" || !names.includes(`URI:urn:sartor:device:${deviceId}`)) throw bad("it names no device");
   const [notBefore, notAfter] = [leaf.validFromDate.getTime(), leaf.validToDate.getTime()];
   if (now !== undefined && notBefore > now + CLOCK_DIFFERENCE_MS)
-    throw bad(`it begins at ${leaf.validFromDate.toISOString()}, and this device's clock says ${new Date(now).toISOString()}`);
+    throw bad(
+      `it begins at ${leaf.validFromDate.toISOString()}, and this device's clock says ${new Date(now).toISOString()}`,
+    );
   if (now !== undefined && notAfter <= now)
     throw new SartorError(
       "SRT_CERTIFICATE_EXPIRED",
@@ -82,7 +84,11 @@ export function checkCertificate({ certificate, key, authorities, now }: Checked
   return { deviceId, serial: leaf.serialNumber, fingerprint: fingerprintOf(leaf).toString("hex"), notBefore, notAfter };
 }
 
-function checkChain(leaf: X509Certificate, intermediates: readonly X509Certificate[], roots: readonly X509Certificate[]): void {
+function checkChain(
+  leaf: X509Certificate,
+  intermediates: readonly X509Certificate[],
+  roots: readonly X509Certificate[],
+): void {
   let below = leaf;
   for (const above of intermediates) {
     // A root that is sent along proves nothing: only a trusted one counts, below.

@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createLogger, systemClock } from "../platform/index.js";
-import { publicKeyOf } from "./device-key.js";
 import { type DeviceIdentity, type EnrolmentOptions, loadOrEnrol } from "./device-identity.js";
+import { publicKeyOf } from "./device-key.js";
 import { TestAuthority, TestControlPlane } from "./testing/index.js";
 
 const ENROLMENTS = "/api/v1/enrolments";
@@ -72,7 +72,11 @@ describe("enrolment", () => {
   it("costs nothing when the reply is lost: the same token is sent again with the same key", async () => {
     const authority = await TestAuthority.create("unused");
     let lost = 0;
-    controlPlane.intercept = (path, response) => path === ENROLMENTS && ++lost < 3 && (response.destroy(), true);
+    controlPlane.intercept = (path, response) => {
+      if (path !== ENROLMENTS || ++lost >= 3) return false;
+      response.destroy();
+      return true;
+    };
     await enrol();
     const keys = await Promise.all(
       controlPlane.of(ENROLMENTS).map(async ({ body }) => {
@@ -105,13 +109,19 @@ describe("enrolment", () => {
 
   it("sends its token to nobody who shows the right root and cannot prove to be vouched for by it", async () => {
     const stranger = await TestControlPlane.start();
-    stranger.intercept = (path, response) =>
-      path.endsWith("/authority") && (response.end(controlPlane.authority.root), true);
+    stranger.intercept = (path, response) => {
+      if (!path.endsWith("/authority")) return false;
+      response.end(controlPlane.authority.root);
+      return true;
+    };
     const stop = new AbortController();
     const waits: number[] = [];
     const impatient = {
       ...clock,
-      sleep: async (milliseconds: number) => void (waits.push(milliseconds), waits.length > 2 && stop.abort()),
+      sleep: async (milliseconds: number) => {
+        waits.push(milliseconds);
+        if (waits.length > 2) stop.abort();
+      },
     };
     await expect(enrol({ controlPlaneUrl: stranger.url, clock: impatient, signal: stop.signal })).rejects.toBeDefined();
     expect(waits).toHaveLength(3);
@@ -143,20 +153,34 @@ describe("enrolment", () => {
     const other = await TestAuthority.create();
     const request = () => String(controlPlane.of(ENROLMENTS).at(-1)?.body.csr);
     const foreign = await TestControlPlane.start();
-    await loadOrEnrol({ ...base(), stateFolder: join(folder, "other"), controlPlaneUrl: foreign.url, token: foreign.token });
+    await loadOrEnrol({
+      ...base(),
+      stateFolder: join(folder, "other"),
+      controlPlaneUrl: foreign.url,
+      token: foreign.token,
+    });
     const otherRequest = String(foreign.of(ENROLMENTS)[0]?.body.csr);
     await foreign.stop();
     const replies: [() => Promise<Record<string, unknown>>, string][] = [
       [async () => ({ certificate: await other.issueDevice("device-1", request()) }), "SRT_CERTIFICATE_UNKNOWN"],
-      [async () => ({ certificate: await controlPlane.authority.issueDevice("device-1", otherRequest) }), "SRT_CERTIFICATE_UNKNOWN"],
+      [
+        async () => ({ certificate: await controlPlane.authority.issueDevice("device-1", otherRequest) }),
+        "SRT_CERTIFICATE_UNKNOWN",
+      ],
       [
         async () => ({
-          certificate: await controlPlane.authority.issueDevice("device-1", request(), { notBefore: 1e12, notAfter: 1.1e12 }),
+          certificate: await controlPlane.authority.issueDevice("device-1", request(), {
+            notBefore: 1e12,
+            notAfter: 1.1e12,
+          }),
         }),
         "SRT_CERTIFICATE_EXPIRED",
       ],
       [async () => ({ authorities: other.root }), "SRT_AUTHORITY_MISMATCH"],
-      [async () => ({ certificate: (await controlPlane.authority.issueServer()).certificate }), "SRT_CERTIFICATE_UNKNOWN"],
+      [
+        async () => ({ certificate: (await controlPlane.authority.issueServer()).certificate }),
+        "SRT_CERTIFICATE_UNKNOWN",
+      ],
     ];
     for (const [change, code] of replies) {
       controlPlane.intercept = (path, response) => {
@@ -210,7 +234,9 @@ describe("enrolment", () => {
   });
 
   it("refuses an address that is not https", async () => {
-    await expect(enrol({ controlPlaneUrl: "http://localhost:1" })).rejects.toMatchObject({ code: "SRT_CONFIG_INVALID" });
+    await expect(enrol({ controlPlaneUrl: "http://localhost:1" })).rejects.toMatchObject({
+      code: "SRT_CONFIG_INVALID",
+    });
   });
 
   it.each(["key.pem", "certificate.pem", "authorities.pem", "identity.json"])(

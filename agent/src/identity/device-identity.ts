@@ -48,7 +48,8 @@ export async function loadOrEnrol(options: EnrolmentOptions): Promise<DeviceIden
   const identity = await enrol({ ...options, controlPlaneUrl, token, key: store.pendingKey("enrolment") });
   store.write("current", identity);
   const stored = store.read("current");
-  if (stored === undefined) throw new SartorError("SRT_STATE_UNUSABLE", "The identity cannot be read back as it was written.");
+  if (stored === undefined)
+    throw new SartorError("SRT_STATE_UNUSABLE", "The identity cannot be read back as it was written.");
   logger.info("enrolled", { deviceId: identity.deviceId, controlPlane: controlPlaneUrl, serial: stored.facts.serial });
   return openIdentity(stored, store);
 }

@@ -90,13 +90,22 @@ function readReply({ key, clock, earliest }: EnrolRequest, root: X509Certificate
     throw new SartorError("SRT_MESSAGE_INVALID", "The control plane's reply to the enrolment does not fit its schema.");
   const { deviceId, certificate, authorities, mqttUrl, httpUrl } = parsed.data;
   if (new URL(mqttUrl).protocol !== "mqtts:" || new URL(httpUrl).protocol !== "https:")
-    throw new SartorError("SRT_MESSAGE_INVALID", `The control plane named an address without TLS: ${mqttUrl}, ${httpUrl}.`);
+    throw new SartorError(
+      "SRT_MESSAGE_INVALID",
+      `The control plane named an address without TLS: ${mqttUrl}, ${httpUrl}.`,
+    );
   if (!sameAuthorities(authorities, root.toString()))
-    throw new SartorError("SRT_AUTHORITY_MISMATCH", "The control plane named another root than the enrolment token does.");
+    throw new SartorError(
+      "SRT_AUTHORITY_MISMATCH",
+      "The control plane named another root than the enrolment token does.",
+    );
   const pinned = root.toString();
   const facts = checkCertificate({ certificate, key, authorities: pinned, now: Math.max(clock.now(), earliest) });
   if (facts.deviceId !== deviceId)
-    throw new SartorError("SRT_CERTIFICATE_UNKNOWN", `The certificate is for ${facts.deviceId} and not for ${deviceId}.`);
+    throw new SartorError(
+      "SRT_CERTIFICATE_UNKNOWN",
+      `The certificate is for ${facts.deviceId} and not for ${deviceId}.`,
+    );
   return { deviceId, mqttUrl, httpUrl, key, certificate, authorities: pinned };
 }
 

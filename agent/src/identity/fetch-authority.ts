@@ -1,5 +1,5 @@
-import { request } from "node:https";
 import type { X509Certificate } from "node:crypto";
+import { request } from "node:https";
 import { SartorError } from "@sartor/shared/errors";
 import { hasFingerprint, readCertificates } from "./check-certificate.js";
 

@@ -70,7 +70,14 @@ describe("planRenewal", () => {
       let [low, high] = [0, 30 * DAY_MS];
       while (high - low > 1) {
         const now = Math.floor((low + high) / 2);
-        const { step } = planRenewal({ now, notBefore: 0, notAfter: 30 * DAY_MS, draw: d, isProposed: false, saidExpired: false });
+        const { step } = planRenewal({
+          now,
+          notBefore: 0,
+          notAfter: 30 * DAY_MS,
+          draw: d,
+          isProposed: false,
+          saidExpired: false,
+        });
         if (step === "wait") low = now;
         else high = now;
       }
@@ -84,12 +91,17 @@ describe("planRenewal", () => {
 describe("planRetry", () => {
   it("waits at least 100 ms, at most an hour, and leaves room for five attempts in the last quarter of a life", () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 1e9 }), fc.integer({ min: 60_000, max: 400 * DAY_MS }), draw, (failures, life, d) => {
-        const wait = planRetry(failures, life, () => d);
-        expect(wait).toBeGreaterThanOrEqual(100);
-        expect(wait).toBeLessThanOrEqual(LONGEST_LOOK_MS);
-        expect(5 * wait).toBeLessThanOrEqual(life / 4 + 5);
-      }),
+      fc.property(
+        fc.integer({ min: 1, max: 1e9 }),
+        fc.integer({ min: 60_000, max: 400 * DAY_MS }),
+        draw,
+        (failures, life, d) => {
+          const wait = planRetry(failures, life, () => d);
+          expect(wait).toBeGreaterThanOrEqual(100);
+          expect(wait).toBeLessThanOrEqual(LONGEST_LOOK_MS);
+          expect(5 * wait).toBeLessThanOrEqual(life / 4 + 5);
+        },
+      ),
     );
   });
 });

@@ -10,12 +10,16 @@ describe("parseBrokerUrl", () => {
     expect(parseBrokerUrl(url)).toEqual(address);
   });
 
-  it.each(["", "broker.example:1883", "http://broker.example", "ws://broker.example", "mqtt://broker.example", "mqtts://"])(
-    "refuses %j with a sentence that says what is expected",
-    (url) => {
-      expect(() => parseBrokerUrl(url)).toThrow(
-        expect.objectContaining({ code: "SRT_CONFIG_INVALID", message: expect.stringContaining("mqtts://host") }),
-      );
-    },
-  );
+  it.each([
+    "",
+    "broker.example:1883",
+    "http://broker.example",
+    "ws://broker.example",
+    "mqtt://broker.example",
+    "mqtts://",
+  ])("refuses %j with a sentence that says what is expected", (url) => {
+    expect(() => parseBrokerUrl(url)).toThrow(
+      expect.objectContaining({ code: "SRT_CONFIG_INVALID", message: expect.stringContaining("mqtts://host") }),
+    );
+  });
 });

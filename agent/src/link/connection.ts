@@ -159,9 +159,13 @@ function asSartorError(error: Error & { code?: unknown }, address: BrokerAddress
   const where = `The broker ${address.host}:${address.port}`;
   const refusal = tlsRefusal(error);
   if (refusal === "expired")
-    return new SartorError("SRT_CERTIFICATE_EXPIRED", `${where} says that this device's certificate is past its time.`, {
-      cause: error,
-    });
+    return new SartorError(
+      "SRT_CERTIFICATE_EXPIRED",
+      `${where} says that this device's certificate is past its time.`,
+      {
+        cause: error,
+      },
+    );
   if (refusal !== "refused" && !REFUSALS.includes(error.code))
     return unreachable(address, error.message || String(error.code), error);
   return new SartorError("SRT_UNAUTHENTICATED", `${where} refused this device's certificate (${error.message}).`, {

@@ -44,7 +44,11 @@ export async function httpGet(url: URL, options: HttpGetOptions): Promise<HttpAn
 }
 
 /** Reads a body within its bounds. */
-export async function* readBounded(url: URL, response: IncomingMessage, options: HttpGetOptions): AsyncGenerator<Uint8Array> {
+export async function* readBounded(
+  url: URL,
+  response: IncomingMessage,
+  options: HttpGetOptions,
+): AsyncGenerator<Uint8Array> {
   const minimum = options.minimumRate ?? SLOWEST_DELIVERY;
   const watch = new RateWatch(minimum);
   let received = 0;

@@ -51,12 +51,7 @@ const ELEMENT_OF: Readonly<Record<number, Element>> = {
   16: "bfloat16",
 };
 
-async function tensorIn(
-  reader: WireReader,
-  start: number,
-  end: number,
-  index: number,
-): Promise<Stretch | undefined> {
+async function tensorIn(reader: WireReader, start: number, end: number, index: number): Promise<Stretch | undefined> {
   let name = `initializer ${index}`;
   let element: Element = "bytes";
   let content: { start: number; end: number } | undefined;

@@ -4,12 +4,13 @@ import type { Digest } from "@sartor/shared/protocol";
 import { Clock } from "../config/index.js";
 import { EventBus } from "../events/index.js";
 import { InTurn } from "./in-turn.js";
-import { KeyStore } from "./key-store.js";
+import { KeyStore, type OnlineKeyName } from "./key-store.js";
 import { LIVES } from "./lives.js";
 import { endOf, expiresAfter, parseMetadata } from "./metadata.js";
 import { makeSnapshot, makeTimestamp, onlineVersion } from "./online-metadata.js";
 import { type Publication, TrustRepository } from "./trust.repository.js";
 import { type SignedBundle, TrustState } from "./trust-state.js";
+import { requireOnlineKeys } from "./verify.js";
 
 /** How often it is looked at whether something ends soon, ms. */
 const RENEWAL_INTERVAL_MS = 10 * 60_000;
@@ -66,11 +67,13 @@ export class ImageRepository implements OnModuleInit, OnModuleDestroy {
    * {@link exclusively}.
    *
    * @param requestIds signing requests that it came from
+   * @throws SartorError SRT_TRUST_METADATA_INVALID when the root does not name this control plane's online keys
    */
   async publish(publications: readonly Publication[], requestIds: readonly string[]): Promise<void> {
     const now = this.clock.now();
     const next = this.#state.with(publications);
     const image = publications.some(({ repository }) => repository === "image");
+    if (image) this.#requireNamed(next);
     const online = image ? this.#signOnline(next, now, true) : [];
     await this.repository.publish([...publications, ...online], requestIds, now);
     this.#state = next.with(online);
@@ -88,10 +91,18 @@ export class ImageRepository implements OnModuleInit, OnModuleDestroy {
       const now = this.clock.now();
       const snapshotDue = this.#isDue("snapshot", now);
       if (!snapshotDue && !this.#isDue("timestamp", now)) return;
+      // What the lost key signed last is better than what nobody believes.
+      this.#requireNamed(this.#state);
       const online = this.#signOnline(this.#state, now, snapshotDue);
       await this.repository.publish(online, [], now);
       this.#state = this.#state.with(online);
     });
+  }
+
+  #requireNamed({ imageRoot }: TrustState): void {
+    if (imageRoot === undefined) return;
+    const id = (name: OnlineKeyName) => this.keys.get(name).keyId;
+    requireOnlineKeys("image", imageRoot, { snapshot: id("image-snapshot"), timestamp: id("image-timestamp") });
   }
 
   #isDue(role: "snapshot" | "timestamp", now: number): boolean {

@@ -125,7 +125,7 @@ export class SigningRequests {
         throw new SartorError("SRT_TRUST_SIGNATURE", `The signature of ${keyId.slice(0, 12)} does not fit.`);
       }
       await this.repository.addSignature(requestId, keyId, signature, this.clock.now());
-      await this.publishWhenComplete(state, await this.load(requestId));
+      if (await this.publishWhenComplete(state, await this.load(requestId))) await this.publishWhatWaited();
       return this.get(requestId);
     });
   }
@@ -141,12 +141,23 @@ export class SigningRequests {
     return (await this.repository.requests(!all)).map((request) => this.view(state, request));
   }
 
-  private async publishWhenComplete(state: TrustState, request: SigningRequest): Promise<void> {
+  /** New keys may make signatures count that did not before. What cannot be published still waits, as before. */
+  private async publishWhatWaited(): Promise<void> {
+    for (const request of await this.repository.requests(true)) {
+      try {
+        await this.publishWhenComplete(this.image.state, request);
+      } catch (error) {
+        if (!(error instanceof SartorError)) throw error;
+      }
+    }
+  }
+
+  private async publishWhenComplete(state: TrustState, request: SigningRequest): Promise<boolean> {
     const metadata = this.parse(request);
     for (const { keyId, signature } of request.signatures) {
       metadata.signatures[keyId] = new Signature({ keyID: keyId, sig: signature });
     }
-    if (!this.isComplete(state, request, metadata)) return;
+    if (!this.isComplete(state, request, metadata)) return false;
     // Signatures of keys that were asked before and may not sign any more would only be dead weight.
     const asked = new Set(this.needsOf(state, request, metadata).flatMap(({ keyIds }) => keyIds));
     for (const keyId of Object.keys(metadata.signatures)) if (!asked.has(keyId)) delete metadata.signatures[keyId];
@@ -158,6 +169,7 @@ export class SigningRequests {
     }
     const text = serializeMetadata(metadata);
     await this.image.publish([{ repository, role, version, text }], [request.requestId]);
+    return true;
   }
 
   private isComplete(

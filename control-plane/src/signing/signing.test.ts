@@ -139,6 +139,24 @@ describe("the image repository", () => {
     expect((await bench.requests.list(false)).map(({ role }) => role).sort()).toEqual(["signs", "targets"]);
   });
 
+  it("keeps what a lost online key signed, instead of signing with one that no root names", async () => {
+    await bench.ceremony();
+    const before = bench.image.state.find("image", "timestamp");
+    bench.keys.lose("image-timestamp");
+    await expect(bench.image.renew()).rejects.toMatchObject({ code: "SRT_TRUST_METADATA_INVALID" });
+    expect(bench.image.state.find("image", "timestamp")).toBe(before);
+    const root = rootOf(bench.imageRoles(), 2, bench.clock.now());
+    const proposal = { repository: "image", role: "root", metadata: base64(root), reason: "a new online key" } as const;
+    const { requestId } = await bench.requests.propose(proposal);
+    // Signatures that cannot be published yet are kept, and count once the root names the new key.
+    await bench.offer("1.0.0");
+    const waiting = (await bench.openRequest())?.requestId ?? "";
+    await expect(bench.sign(waiting, [people.release])).rejects.toMatchObject({ code: "SRT_TRUST_METADATA_INVALID" });
+    await bench.sign(requestId, people.imageRoot.slice(0, 2));
+    expect((await bench.requests.get(waiting)).status).toBe("published");
+    bench.image.state.imageRoot?.verifyDelegate("timestamp", read("timestamp"));
+  });
+
   it("has nothing for devices once what people signed has ended", async () => {
     await bench.ceremony();
     const [bundle] = (await bench.release("1.0.0")) as [Digest];

@@ -77,6 +77,7 @@ export class TrustStatusService {
     const openRequests = await this.repository.countOpen();
     const problems = [
       ...(state.ready ? [] : ["No root of trust was set up: sartor keys ceremony."]),
+      ...this.onlineProblems(),
       ...roles.flatMap((role) => problemOf(role)),
       ...modelsWithoutRole.map((model) => `Nobody may sign ${model}: sartor keys family ${model}.`),
       ...(openRequests === 0 ? [] : [`Waiting for signatures: ${openRequests}; see sartor keys requests.`]),
@@ -89,6 +90,22 @@ export class TrustStatusService {
       devices: await this.director.count(),
       problems,
     };
+  }
+
+  /** Roots that do not name the online keys of today: the key files were lost, or made anew after a theft. */
+  private onlineProblems(): string[] {
+    const { state } = this.image;
+    const named = (repository: RepositoryName, role: string, keyId: string) =>
+      state.keysOf(repository, role)?.keyIds.includes(keyId) ?? !state.ready;
+    const { image, director } = this.onlineKeys();
+    const isImage =
+      named("image", "snapshot", image.snapshot.keyId) && named("image", "timestamp", image.timestamp.keyId);
+    const isDirector = named("director", "targets", director.keyId);
+    return (["image", "director"] as const)
+      .filter((repository) => !(repository === "image" ? isImage : isDirector))
+      .map(
+        (repository) => `The ${repository} root does not name this control plane's online keys: sartor keys rotate.`,
+      );
   }
 
   private role({ repository, role, version, text }: Publication): TrustRoleView {

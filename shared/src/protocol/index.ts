@@ -11,6 +11,7 @@ export * from "./primitives.js";
 export * from "./reported.js";
 export * from "./rest.js";
 export * from "./rest-identity.js";
+export * from "./rest-people.js";
 export * from "./rest-tailoring.js";
 export * from "./rest-trust.js";
 export * from "./tailoring.js";

@@ -14,7 +14,13 @@ import { classifier } from "./samples.js";
 
 it("a version that an older release registered gets its card at the next start, and stays offered all the while", async () => {
   const stateDir = await mkdtemp(join(tmpdir(), "sartor-older-"));
-  const env = { SARTOR_STATE_DIR: stateDir, SARTOR_HTTP_PORT: "0", SARTOR_MQTT_PORT: "0", SARTOR_LOG_LEVEL: "error" };
+  const env = {
+    SARTOR_STATE_DIR: stateDir,
+    SARTOR_HTTP_PORT: "0",
+    SARTOR_DEVICE_PORT: "0",
+    SARTOR_MQTT_PORT: "0",
+    SARTOR_LOG_LEVEL: "error",
+  };
   const start = async () => {
     const started = await startControlPlane(new Settings(new SettingsReader(env)));
     return { ...started, stateDir, kill: () => Promise.reject(new Error("not a process")) };

@@ -34,13 +34,21 @@ describe("what the control plane keeps", () => {
 
   /** The control plane in this process, with a way to its inside. */
   async function start() {
-    const env = { SARTOR_STATE_DIR: stateDir, SARTOR_HTTP_PORT: "0", SARTOR_MQTT_PORT: "0", SARTOR_LOG_LEVEL: "error" };
+    const env = {
+      SARTOR_STATE_DIR: stateDir,
+      SARTOR_HTTP_PORT: "0",
+      SARTOR_DEVICE_PORT: "0",
+      SARTOR_MQTT_PORT: "0",
+      SARTOR_LOG_LEVEL: "error",
+    };
     const started = await startControlPlane(new Settings(new SettingsReader(env)), clock);
     return { ...started, stateDir, kill: () => Promise.reject(new Error("not a process")) };
   }
 
   it("content that nothing refers to is removed after a day, and a model's never", async () => {
     const controlPlane = await start();
+    // Before its clock moves: TLS goes by the machine's.
+    const device = await ScriptedDevice.enrol(controlPlane);
     const version = (await register(controlPlane, tiny)).body;
     const lonely = (await upload(controlPlane, new TextEncoder().encode("nobody needs this"))).body.digest;
     const catalog = controlPlane.app.get(BlobCatalog, { strict: false });
@@ -51,7 +59,6 @@ describe("what the control plane keeps", () => {
     expect(await catalog.collect()).toBe(1);
     await expect(catalog.hold(lonely)).rejects.toMatchObject({ code: "SRT_BLOB_UNKNOWN" });
     expect(await catalog.hold(fresh)).toBe(9);
-    const device = await ScriptedDevice.enrol(controlPlane);
     const { files } = await device.download(version.variants[0]?.bundleId ?? "");
     expect(digestOf(files.get("model.onnx") ?? new Uint8Array())).toBe(version.variants[0]?.digest);
     await controlPlane.stop();

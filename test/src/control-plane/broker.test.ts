@@ -1,3 +1,4 @@
+import { TestAuthority } from "@sartor/agent/identity/testing";
 import { LIMITS, topicOf } from "@sartor/shared/protocol";
 import mqtt from "mqtt";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -25,11 +26,9 @@ function endOf(client: mqtt.MqttClient): Promise<string> {
 
 describe("the embedded broker lets in who is enrolled", () => {
   it.each<[string, mqtt.IClientOptions, RegExp]>([
-    ["a wrong secret", { password: "x".repeat(43) }, /bad username or password/i],
-    ["no password", { password: undefined as unknown as string }, /bad username or password/i],
     ["a client id that is not the device's", { clientId: "somebody-else" }, /identifier rejected/i],
     ["an empty client id", { clientId: "", clean: true }, /identifier rejected/i],
-    ["a device that does not exist", { clientId: "nobody-1234", username: "nobody-1234" }, /bad username or password/i],
+    ["another device's id", { clientId: "nobody-1234", username: "nobody-1234" }, /identifier rejected/i],
     [
       "a last will on another device's topic",
       { will: { topic: "sartor/v1/somebody-else/events", payload: Buffer.from("{}"), qos: 1, retain: false } },
@@ -39,9 +38,20 @@ describe("the embedded broker lets in who is enrolled", () => {
     await expect(connectDevice(device, options)).rejects.toThrow(problem);
   });
 
+  it("nobody without a certificate, or with one of another authority", async () => {
+    const { ca } = device.credential;
+    const stranger = { ca, client: await (await TestAuthority.create()).makeDevice(device.deviceId) };
+    for (const credential of [{ ca }, stranger]) {
+      await expect(connectDevice({ ...device, credential })).rejects.toThrow();
+    }
+  });
+
   it("an unknown client that claims a known id does not disturb the live device", async () => {
     const session = await connectDevice(device);
-    await expect(connectDevice(device, { password: "y".repeat(43) })).rejects.toThrow();
+    const { ca } = device.credential;
+    const stranger = { ca, client: await (await TestAuthority.create()).makeDevice(device.deviceId) };
+    await expect(connectDevice({ ...device, credential: stranger })).rejects.toThrow();
+    await expect(connectDevice(other, { clientId: device.deviceId })).rejects.toThrow(/identifier rejected/i);
     expect(session.connected).toBe(true);
     await session.publishAsync(topicOf(device.deviceId, "inventory"), JSON.stringify(inventory()), { qos: 1 });
     await session.endAsync();

@@ -39,11 +39,16 @@ describe("enrolment", () => {
   it("the certificate is for the device's key and name, and chains to the root that the token names", async () => {
     const token = await makeToken(controlPlane);
     const { body, key, root } = await enrolWith(token);
-    const chain = (body.certificate as string).split(/(?<=-----END CERTIFICATE-----\n)/).filter((pem) => pem.trim() !== "");
+    const chain = (body.certificate as string)
+      .split(/(?<=-----END CERTIFICATE-----\n)/)
+      .filter((pem) => pem.trim() !== "");
     const [leaf, intermediate] = chain.map((pem) => new X509Certificate(pem));
     const anchor = new X509Certificate(root);
     expect(leaf?.checkPrivateKey(createPrivateKey(key))).toBe(true);
-    expect([leaf?.subject, leaf?.subjectAltName]).toEqual([`CN=${body.deviceId}`, `URI:urn:sartor:device:${body.deviceId}`]);
+    expect([leaf?.subject, leaf?.subjectAltName]).toEqual([
+      `CN=${body.deviceId}`,
+      `URI:urn:sartor:device:${body.deviceId}`,
+    ]);
     expect(leaf?.verify((intermediate ?? anchor).publicKey)).toBe(true);
     expect(intermediate?.verify(anchor.publicKey)).toBe(true);
     expect(createHash("sha256").update(anchor.raw).digest("base64url")).toBe(token.split(".")[1]);

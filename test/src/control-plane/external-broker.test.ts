@@ -22,7 +22,10 @@ const certificate = await authority.issueServer();
  * An MQTT broker that somebody else runs and keeps sessions: devices come over TLS and are who their certificate says, the control plane comes
  * over a line of its own with a password.
  */
-async function startBroker(port = 0, devicePort = 0): Promise<{
+async function startBroker(
+  port = 0,
+  devicePort = 0,
+): Promise<{
   aedes: Aedes;
   server: Server;
   /** For the control plane. */
@@ -53,7 +56,10 @@ async function startBroker(port = 0, devicePort = 0): Promise<{
   };
   const server = createServer(take);
   const { certificate: cert, key } = certificate;
-  const forDevices = createTlsServer({ cert, key, ca: authority.root, requestCert: true, rejectUnauthorized: true }, take);
+  const forDevices = createTlsServer(
+    { cert, key, ca: authority.root, requestCert: true, rejectUnauthorized: true },
+    take,
+  );
   const portOf = async (listener: Server, wanted: number) => {
     listener.listen(wanted, "127.0.0.1");
     await once(listener, "listening");

@@ -16,7 +16,7 @@ const MAIN = fileURLToPath(import.meta.resolve("@sartor/control-plane/main"));
 /** Runs the program the way a shell does; resolves when it ended or printed its line. */
 async function run(env: Record<string, string>, stopWith?: NodeJS.Signals) {
   const child = spawn(process.execPath, [MAIN], {
-    env: { PATH: process.env.PATH, SARTOR_HTTP_PORT: "0", SARTOR_MQTT_PORT: "0", ...env },
+    env: { PATH: process.env.PATH, SARTOR_HTTP_PORT: "0", SARTOR_DEVICE_PORT: "0", SARTOR_MQTT_PORT: "0", ...env },
   });
   let stdout = "";
   let stderr = "";
@@ -40,7 +40,9 @@ describe("the control plane as a program", () => {
 
   it.each(["SIGTERM", "SIGINT"] as const)("says where it listens, and ends cleanly on %s", async (signal) => {
     const { code, stdout } = await run({ SARTOR_STATE_DIR: stateDir, SARTOR_LOG_LEVEL: "error" }, signal);
-    expect(stdout).toMatch(/^control plane listening http=http:\/\/127\.0\.0\.1:\d+ mqtt=mqtt:\/\/127\.0\.0\.1:\d+$/m);
+    expect(stdout).toMatch(
+      /^control plane listening http=http:\/\/127\.0\.0\.1:\d+ devices=https:\/\/127\.0\.0\.1:\d+ mqtt=mqtts:\/\/127\.0\.0\.1:\d+$/m,
+    );
     expect(code).toBe(0);
   });
 

@@ -128,7 +128,8 @@ export class TestAuthority {
 }
 
 const pemOf = (certificate: x509.X509Certificate): string => `${certificate.toString("pem").trim()}\n`;
-const makeKeys = (): Promise<Keys> => webcrypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]) as Promise<Keys>;
+const makeKeys = (): Promise<Keys> =>
+  webcrypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]) as Promise<Keys>;
 
 async function keyPem({ privateKey }: Keys): Promise<string> {
   const der = Buffer.from(await webcrypto.subtle.exportKey("pkcs8", privateKey));

@@ -1,5 +1,5 @@
-import { once } from "node:events";
 import { createHash, randomBytes, verify, X509Certificate } from "node:crypto";
+import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";

@@ -54,7 +54,11 @@ export async function autoSign(options: Omit<AutomaticOptions, "families" | "now
   let published = 0;
   for (let round = 0; round < ROUNDS; round++) {
     const before = published;
-    for (const { requestId } of await options.api.requests(false)) {
+    // Roots first: they may name keys that the others need.
+    const open = (await options.api.requests(false)).sort(
+      (a, b) => Number(b.role === "root") - Number(a.role === "root"),
+    );
+    for (const { requestId } of open) {
       if (await sign(options, ring, requestId)) published++;
     }
     if (published === before) break;

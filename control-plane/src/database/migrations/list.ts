@@ -9,6 +9,7 @@ import { variantsMigration } from "./0060-variants.js";
 import { tailoringMigration } from "./0070-tailoring.js";
 import { certificatesMigration } from "./0085-certificates.js";
 import { signingMigration } from "./0090-signing.js";
+import { peopleMigration } from "./0095-people.js";
 
 /** All migrations; the name decides the order. */
 export const MIGRATIONS: readonly SchemaMigration[] = [
@@ -22,4 +23,5 @@ export const MIGRATIONS: readonly SchemaMigration[] = [
   tailoringMigration,
   signingMigration,
   certificatesMigration,
+  peopleMigration,
 ];

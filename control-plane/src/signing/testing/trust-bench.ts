@@ -41,6 +41,10 @@ class MemoryKeys extends KeyStore {
     this.#keys.set(name, key);
     return key;
   }
+  /** Forgets a key; another one takes its place. */
+  lose(name: OnlineKeyName): void {
+    this.#keys.delete(name);
+  }
 }
 
 /** Keys that people hold. */

@@ -29,7 +29,12 @@ async function rightOrRefused(work: Promise<Uint8Array>): Promise<"right" | "ref
 }
 
 /** A difference of one piece whose operations somebody wrote who means harm. */
-function forged(target: Uint8Array, length: number, write: (coder: OperationCoder) => void, blob: Uint8Array = new Uint8Array(0)) {
+function forged(
+  target: Uint8Array,
+  length: number,
+  write: (coder: OperationCoder) => void,
+  blob: Uint8Array = new Uint8Array(0),
+) {
   const encoder = new BitEncoder();
   write(new OperationCoder(encoder));
   const { coded, raw } = encoder.finish();

@@ -5,12 +5,12 @@ import type { AddressInfo } from "node:net";
 import type { TLSSocket } from "node:tls";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { TestAuthority } from "../identity/testing/index.js";
-import { httpGet, readBody } from "./http-get.js";
-import { postJson } from "./http-post.js";
-import { RateWatch } from "./rate-watch.js";
-import { TlsIdentity } from "./tls-identity.js";
-import { tlsRefusal } from "./tls-refusal.js";
+import { TestAuthority } from "./testing/index.js";
+import { httpGet, readBody } from "../platform/http-get.js";
+import { postJson } from "../platform/http-post.js";
+import { RateWatch } from "../platform/rate-watch.js";
+import { TlsIdentity } from "../platform/tls-identity.js";
+import { tlsRefusal } from "../platform/tls-refusal.js";
 
 const signal = new AbortController().signal;
 const limits = { maximumBytes: 1_000_000, idleTimeoutMs: 5_000, signal };
@@ -43,7 +43,8 @@ describe("HTTPS", () => {
 
   const url = (host = "localhost") => new URL(`https://${host}:${(server.address() as AddressInfo).port}/thing`);
   const client = (deviceId: string) => authority.makeDevice(deviceId);
-  const get = async (tls: TlsIdentity, at = url()) => Buffer.from(await readBody(await httpGet(at, { tls, ...limits }))).toString();
+  const get = async (tls: TlsIdentity, at = url()) =>
+    Buffer.from(await readBody(await httpGet(at, { tls, ...limits }))).toString();
 
   it("shows the device's certificate, and keeps the connection for the next request", async () => {
     const tls = new TlsIdentity({ ca: authority.root, client: await client("device-1") });
@@ -126,7 +127,10 @@ describe("HTTPS", () => {
         const timer = setInterval(() => {
           if (response.destroyed) clearInterval(timer);
           else if (++sent <= pieces) response.write(Buffer.alloc(bytes));
-          else clearInterval(timer), response.end();
+          else {
+            clearInterval(timer);
+            response.end();
+          }
         }, 10);
       };
     };

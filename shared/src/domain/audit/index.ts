@@ -1,0 +1,1 @@
+export { type AuditBreak, type AuditLink, AuditVerifier, auditHashInput, auditText, GENESIS_HASH } from "./audit-chain.js";
