@@ -7,6 +7,7 @@ import { telemetryMigration } from "./0040-telemetry.js";
 import { deviceEventsMigration } from "./0050-device-events.js";
 import { variantsMigration } from "./0060-variants.js";
 import { tailoringMigration } from "./0070-tailoring.js";
+import { offeredVariantsMigration } from "./0080-offered-variants.js";
 
 /** All migrations; the name decides the order. */
 export const MIGRATIONS: readonly SchemaMigration[] = [
@@ -18,4 +19,5 @@ export const MIGRATIONS: readonly SchemaMigration[] = [
   deviceEventsMigration,
   variantsMigration,
   tailoringMigration,
+  offeredVariantsMigration,
 ];
