@@ -9,12 +9,13 @@ import { topicOf } from "@sartor/shared/protocol";
 import { Aedes } from "aedes";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type RunningControlPlane, startControlPlane } from "../support/control-plane.js";
+import { freePort } from "../support/control-plane-process.js";
 import { connectDevice, enrol, rest } from "../support/enrolled-device.js";
 import { inventory, presence, reported } from "../support/messages.js";
 import { waitFor } from "../support/wait-for.js";
 
 /** A plain MQTT broker that somebody else runs: it checks one password and keeps sessions. */
-async function startBroker(port = 0): Promise<{
+async function startBroker(port: number): Promise<{
   aedes: Aedes;
   server: Server;
   url: string;
@@ -72,7 +73,8 @@ describe("with an external broker", () => {
 
   beforeEach(async () => {
     stateDir = await mkdtemp(join(tmpdir(), "sartor-external-"));
-    broker = await startBroker();
+    // One that nobody else takes while this broker is away.
+    broker = await startBroker(await freePort());
   });
   afterEach(async () => {
     await broker.stop();

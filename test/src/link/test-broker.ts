@@ -1,7 +1,8 @@
 import { once } from "node:events";
-import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
 import { parseTopic } from "@sartor/shared/protocol";
 import { Aedes, type AedesPublishPacket, type Client } from "aedes";
+import { freePort } from "../support/control-plane-process.js";
 
 /** A message as it reached the broker. */
 export interface Received {
@@ -58,9 +59,10 @@ export class TestBroker {
       socket.on("close", () => this.#sockets.delete(socket));
       aedes.handle(socket);
     });
+    // Nobody else takes it while this broker is stopped.
+    if (this.#port === 0) this.#port = await freePort();
     server.listen(this.#port, "127.0.0.1");
     await once(server, "listening");
-    this.#port = (server.address() as AddressInfo).port;
     this.#aedes = aedes;
     this.#server = server;
   }
