@@ -3,7 +3,7 @@ import { tailoringPlanSchema } from "@sartor/shared/protocol";
 import { describe, expect, it } from "vitest";
 import { choiceOf, choicesTable, planFor } from "./choices-table.js";
 import { EXAMPLE_MODEL } from "./example-model.js";
-import { deviceLike, measurement, PROFILES, plan, profileOf, ROAD_SIGN } from "./testing/fleet.js";
+import { deviceLike, PROFILES, plan, profileOf, ROAD_SIGN } from "./testing/fleet.js";
 
 const kinds = (asked: Parameters<typeof plan>[0]) =>
   plan(asked).candidates.map(({ variant, executionProvider }) => `${variant.kind} on ${executionProvider}`);

@@ -1,8 +1,10 @@
 import { SartorError } from "@sartor/shared/errors";
 import type { BundleManifest, RuntimeSettings as SessionSettings } from "@sartor/shared/protocol";
 import { abortable, hostFiles, readProportionalBytes } from "../platform/index.js";
+import { readAvailableMemory } from "./available-memory.js";
 import type { GoldenMeasurement } from "./channel/index.js";
 import { type LoadedBeside, loadBeside, readableLoss } from "./load-beside.js";
+import { requireMemory } from "./memory-need.js";
 import { CANDIDATE_RANK, type ModelProcess } from "./model-process.js";
 import { DEFAULT_RUNTIME_SETTINGS, type RuntimeSettings } from "./settings.js";
 
@@ -19,6 +21,8 @@ export interface CandidateProcessesOptions {
   /** Where a bundle that was fetched lies; undefined when it does not. */
   readonly locate: (bundleId: string) => { readonly folder: string; readonly manifest: BundleManifest } | undefined;
   readonly settings?: Partial<RuntimeSettings>;
+  /** Memory that a candidate may take, bytes; undefined where the device does not tell. Read from this machine when not given. */
+  readonly availableMemory?: () => Promise<number | undefined>;
 }
 
 /**
@@ -29,10 +33,12 @@ export interface CandidateProcessesOptions {
 export class CandidateProcesses {
   readonly #locate: CandidateProcessesOptions["locate"];
   readonly #settings: RuntimeSettings;
+  readonly #availableMemory: () => Promise<number | undefined>;
   readonly #open = new Set<ModelProcess>();
 
-  constructor({ locate, settings }: CandidateProcessesOptions) {
+  constructor({ locate, settings, availableMemory }: CandidateProcessesOptions) {
     this.#locate = locate;
+    this.#availableMemory = availableMemory ?? (() => readAvailableMemory(hostFiles));
     this.#settings = { ...DEFAULT_RUNTIME_SETTINGS, ...settings };
   }
 
@@ -44,7 +50,8 @@ export class CandidateProcesses {
   /**
    * Loads a candidate, finds out where its graph really runs, and runs its golden vectors once.
    *
-   * @throws SartorError as {@link loadBeside}; SRT_BUNDLE_UNKNOWN where its bundle is not on the disk; the signal's reason
+   * @throws SartorError as {@link loadBeside}; SRT_BUNDLE_UNKNOWN where its bundle is not on the disk; SRT_TUNING_MEMORY where the
+   *   device has too little memory for it, before anything is loaded; the signal's reason
    */
   async open({ bundle: { bundleId }, runtime }: CandidateBundle, signal: AbortSignal): Promise<CandidateProcess> {
     const found = this.#locate(bundleId);
@@ -52,6 +59,7 @@ export class CandidateProcesses {
       throw new SartorError("SRT_BUNDLE_UNKNOWN", `The candidate's bundle ${bundleId} is not on this device.`);
     }
     const { folder, manifest } = found;
+    requireMemory(manifest.totalBytes, await this.#availableMemory());
     const loaded = await loadBeside({ folder, manifest, runtime }, this.#settings, signal, CANDIDATE_RANK);
     const { process } = loaded;
     this.#open.add(process);

@@ -20,6 +20,8 @@ export class Contender {
   readonly #milliwatts: number[] = [];
   #interval: Interval | undefined;
   #rounds = 0;
+  #loadCpuMs: number | undefined;
+  #roundsCpuMs = 0;
   #peakMemoryBytes: number | undefined;
   #golden: CandidateSession["golden"] | undefined;
   #providerVerified = false;
@@ -53,6 +55,16 @@ export class Contender {
     return this.#times.length === 0 ? undefined : median(this.#times.slice(-LEAST_RUNS));
   }
 
+  /** CPU time that its last load took, ms; undefined before the first. */
+  get loadCpuMs(): number | undefined {
+    return this.#loadCpuMs;
+  }
+
+  /** CPU time of its rounds, the baseline's blocks and what did not count included, for each timed run that counts, ms. */
+  get cpuMsPerRun(): number | undefined {
+    return this.runs === 0 ? undefined : this.#roundsCpuMs / this.runs;
+  }
+
   /** Its time by the baseline's; undefined below 64 runs, from which nothing is concluded. */
   get ratio(): Interval | undefined {
     if (this.#ratios.length === 0 || this.runs < LEAST_RUNS) return undefined;
@@ -64,6 +76,14 @@ export class Contender {
   noteLoaded(session: CandidateSession): void {
     this.#golden = session.golden;
     this.#providerVerified = providerRan(this.candidate, session);
+  }
+
+  noteLoadCost(cpuMs: number): void {
+    this.#loadCpuMs = cpuMs;
+  }
+
+  noteRoundCost(cpuMs: number): void {
+    this.#roundsCpuMs += cpuMs;
   }
 
   /** It is out of the race for good. */

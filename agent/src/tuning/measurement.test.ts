@@ -1,7 +1,9 @@
 import { SartorError } from "@sartor/shared/errors";
+import { tuningResultSchema } from "@sartor/shared/protocol";
 import { describe, expect, it } from "vitest";
 import { Measurement } from "./measurement.js";
 import type { Incumbent } from "./ports.js";
+import { RUNGS } from "./rungs.js";
 import { seededRandom } from "./seeded-random.js";
 import { ENVIRONMENT, makeCandidate, makeOrder, QUIET, serving } from "./testing/orders.js";
 import { type Behaviour, SIMULATED_CORES, SimulatedDevice, type Weather } from "./testing/simulated-device.js";
@@ -78,6 +80,20 @@ describe("measuring candidates", () => {
     });
     await measurement.run(signal);
     expect(device.mostOpen).toBe(2);
+  });
+
+  it("says how far it is before each round, from nothing towards all", async () => {
+    const { measurement, progress } = prepare({
+      behaviours: { now: { runMs: 4 }, a: { runMs: 3 }, b: { runMs: 3.1 } },
+      serves: serving(makeCandidate("now")),
+      weather: { noise: 0.05 },
+    });
+    await measurement.run(signal);
+    const rounds = measurement.results().reduce((sum, each) => sum + (each.ratio === null ? 0 : each.rounds), 0);
+    expect(progress).toHaveLength(rounds + measurement.results().reduce((sum, each) => sum + each.discardedRounds, 0));
+    expect(progress[0]).toBe(0);
+    expect(progress).toEqual([...progress].sort((a, b) => a - b));
+    expect(progress.at(-1)).toBeLessThan(1);
   });
 
   it("spends little where everything is clearly slower than what serves", async () => {
@@ -171,6 +187,18 @@ describe("candidates that are not fit to run", () => {
     expect(verdict()).toMatchObject({ decision: "keep", candidateId: "now" });
   });
 
+  it("measures the others where one would take more memory than the device has beside what serves", async () => {
+    const openError = new SartorError("SRT_TUNING_MEMORY", "It needs 300 MiB and 120 MiB are available.");
+    const { measurement, verdict, resultOf, device } = prepare({
+      behaviours: { now: { runMs: 4 }, large: { runMs: 1, openError }, small: { runMs: 2 } },
+      serves: serving(makeCandidate("now")),
+    });
+    await measurement.run(signal);
+    expect(resultOf("large")).toMatchObject({ outcome: "refused", runs: 0, error: { code: "SRT_TUNING_MEMORY" } });
+    expect(device.openings.has("large")).toBe(false);
+    expect(verdict()).toMatchObject({ decision: "switch", candidateId: "small" });
+  });
+
   it("fails when the incumbent's process dies, so that it can be tried again", async () => {
     const { measurement, device } = prepare({
       behaviours: { now: { runMs: 1, diesAtRun: 30 }, a: { runMs: 1 } },
@@ -179,6 +207,43 @@ describe("candidates that are not fit to run", () => {
     await expect(measurement.run(signal)).rejects.toMatchObject({ code: "SRT_INFERENCE_FAILED" });
     expect(device.open_.size).toBe(0);
   });
+});
+
+describe("loading again for another turn", () => {
+  /** How often a and b were loaded, by how many rungs each climbed. */
+  const loadsByRungs = async (openMs: number) => {
+    const { measurement, device, resultOf } = prepare({
+      behaviours: { now: { runMs: 10, openMs }, a: { runMs: 8, openMs }, b: { runMs: 8.1, openMs } },
+      serves: serving(makeCandidate("now")),
+      weather: { noise: 0.1, spikes: 10 },
+    });
+    await measurement.run(signal);
+    expect(device.openings.get("now")).toBe(1);
+    return ["a", "b"].map((id) => {
+      const rungs = RUNGS.filter((runs) => runs <= (resultOf(id)?.runs ?? 0)).length;
+      return { rungs, loads: device.openings.get(id) ?? 0 };
+    });
+  };
+
+  it("happens where it costs little: every candidate is met by whatever else the device does", async () => {
+    for (const { rungs, loads } of await loadsByRungs(20)) expect(loads).toBeGreaterThan(rungs);
+  });
+
+  it("does not where it costs more than it is worth: each is loaded once a rung", async () => {
+    for (const { rungs, loads } of await loadsByRungs(20_000)) expect(loads).toBe(rungs);
+  });
+});
+
+it("tells candidates too fast for the device's clock for equals, in numbers that can be sent", async () => {
+  const { measurement, verdict, resultOf } = prepare({
+    behaviours: { now: { runMs: 0 }, twin: { runMs: 0 }, slower: { runMs: 1 } },
+    serves: serving(makeCandidate("now")),
+  });
+  await measurement.run(signal);
+  for (const result of measurement.results())
+    expect(tuningResultSchema.safeParse(JSON.parse(JSON.stringify(result))).error).toBeUndefined();
+  expect(resultOf("twin")?.ratio).toEqual({ low: 1, typical: 1, high: 1 });
+  expect(verdict()).toMatchObject({ decision: "keep", candidateId: "now" });
 });
 
 describe("a device that is not itself", () => {

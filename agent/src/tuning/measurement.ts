@@ -3,24 +3,30 @@ import type { TuningOrder, TuningResult } from "@sartor/shared/protocol";
 import { abortable } from "./abortable.js";
 import { Contender } from "./contender.js";
 import { incumbentAsCandidate } from "./incumbent-candidate.js";
+import { waitAfter } from "./pacing.js";
 import type { CandidateSession, Incumbent } from "./ports.js";
 import { RoundJudge } from "./round-judge.js";
-import { isSettled, LEAST_RUNS, planBlock, planSurvivors, RUNGS, type Standing, WARM_UPS } from "./rungs.js";
+import { ratioOf } from "./round-ratio.js";
+import {
+  isSettled,
+  LEAST_RUNS,
+  planBlock,
+  planSurvivors,
+  planTurnEnd,
+  planTurns,
+  RUNGS,
+  rungOf,
+  type Standing,
+  TURNS,
+  WARM_UPS,
+} from "./rungs.js";
 import { median } from "./statistics.js";
 import type { FitCandidate, IncumbentFinding } from "./verdict.js";
 import { type Loaded, Workbench, type WorkbenchTools } from "./workbench.js";
 
-/** Pause after a round that did not count, ms; doubled with each in a row, so that a hot device can cool. */
-const DISTURBED_WAIT_MS = 500;
-const LONGEST_DISTURBED_WAIT_MS = 8_000;
 /** At most this part of a rung's rounds is discarded, and at least so many may be; then rounds count as they are. */
 const DISCARDED_SHARE = 0.5;
 const LEAST_DISCARDED = 4;
-/**
- * Candidates take so many turns within each rung. What else the device does slows several threads more than one, and comparing with the incumbent
- * does not cancel that: so it has to hit all of them.
- */
-const TURNS = [2, 4, 4] as const;
 /** How much of the progress each rung stands for. */
 const RUNG_PROGRESS = [0.6, 0.2, 0.2] as const;
 
@@ -29,7 +35,7 @@ export interface MeasurementTools extends WorkbenchTools {
   readonly random: () => number;
   /** Called before each round; whoever wants to stop aborts the signal then. */
   readonly checkpoint: () => void;
-  /** Share of the measuring that is done, 0 to 1; called before anything is measured with 0. */
+  /** Share of the measuring that is done, 0 to 1; called before each round. */
   readonly onProgress: (share: number) => void;
 }
 
@@ -142,7 +148,6 @@ export class Measurement {
       () => undefined,
     );
     try {
-      this.#tools.onProgress(0);
       await this.#openBaseline(either);
       await this.#climb(either);
     } catch (thrown) {
@@ -189,19 +194,12 @@ export class Measurement {
     if (baseline === undefined) return;
     let field = this.#candidates.filter((each) => each !== baseline.contender && each.outcome !== "refused");
     if (field.length === 0) return await this.#climbAlone(baseline, signal);
-    let done = 0;
     for (const [rung, runs] of RUNGS.entries()) {
-      const share = RUNG_PROGRESS[rung] ?? 0;
-      const from = rung === 0 ? 0 : (RUNGS[rung - 1] ?? 0);
-      const turns = field.length === 1 ? 1 : (TURNS[rung] ?? 1);
-      for (let turn = 0; turn < turns; turn++) {
-        const until = from + ((runs - from) * (turn + 1)) / turns;
-        for (const [position, contender] of field.entries()) {
-          this.#tools.onProgress(done + (share * (turn + position / field.length)) / turns);
-          if (contender.error === undefined) await this.#measure(baseline, contender, until, signal);
+      for (let turn = 0; turn < (TURNS[rung] ?? 1); turn++) {
+        for (const contender of field) {
+          if (contender.error === undefined) await this.#takeTurn(baseline, contender, { rung, turn, field }, signal);
         }
       }
-      done += share;
       field = field.filter(({ outcome }) => outcome !== "refused");
       const standings = field.flatMap(({ id, ratio }): Standing[] => (ratio === undefined ? [] : [{ id, ratio }]));
       const rules = {
@@ -217,17 +215,40 @@ export class Measurement {
 
   /** Nothing to compare with: how fast it is still interests plans. */
   async #climbAlone(baseline: Loaded, signal: AbortSignal): Promise<void> {
-    const patience = patienceFor(RUNGS[1], baseline.contender);
-    while (baseline.contender.runs < RUNGS[1]) await this.#round(baseline, undefined, patience, signal);
+    const { contender } = baseline;
+    const patience = patienceFor(RUNGS[1], contender);
+    while (contender.runs < RUNGS[1]) {
+      this.#tools.onProgress(contender.runs / RUNGS[1]);
+      await this.#round(baseline, undefined, patience, signal);
+    }
   }
 
-  /** Brings one candidate to a rung's runs, in a process of its own. */
-  async #measure(baseline: Loaded, contender: Contender, runs: number, signal: AbortSignal): Promise<void> {
+  /**
+   * Brings one candidate to the end of its turn, in a process of its own. How many turns it takes is looked at again before each round, by what
+   * loading and its rounds have cost so far; a candidate that climbed the rung in fewer turns than others has nothing left to do.
+   */
+  async #takeTurn(baseline: Loaded, contender: Contender, at: Turn, signal: AbortSignal): Promise<void> {
+    const { rung, turn, field } = at;
+    const { maximumCpuShare } = this.#order.budget;
+    const { from, until } = rungOf(rung);
+    const end = () => {
+      const { cpuMsPerRun, loadCpuMs } = contender;
+      const runsMs = cpuMsPerRun === undefined ? undefined : cpuMsPerRun * (until - from);
+      // Alone it has nobody to take turns with.
+      return planTurnEnd(
+        rung,
+        turn,
+        field.length === 1 ? 1 : planTurns(rung, loadCpuMs, runsMs, maximumCpuShare * this.#tools.cores),
+      );
+    };
+    if (contender.runs >= end()) return;
     const loaded = await this.#bench.load(contender, signal);
     if (loaded === undefined) return;
-    const patience = patienceFor(runs - contender.runs, contender);
-    while (contender.error === undefined && contender.runs < runs)
+    const patience = patienceFor(end() - contender.runs, contender);
+    while (contender.error === undefined && contender.runs < end()) {
+      this.#tools.onProgress(progressOf(at));
       await this.#round(baseline, loaded, patience, signal);
+    }
     await this.#bench.noteMemory(baseline, signal);
     if (contender.error === undefined) await this.#bench.noteMemory(loaded, signal);
     await this.#bench.close(loaded.session);
@@ -241,6 +262,7 @@ export class Measurement {
     this.#candidateFirst = !this.#candidateFirst;
     const pair = other === undefined ? [baseline] : this.#candidateFirst ? [other, baseline] : [baseline, other];
     const startedAt = clock.monotonic();
+    const { spentMs } = this.#bench;
     const conditions = [await this.#bench.read(signal)];
     const blocks = new Map<Contender, Float64Array>();
     const count = Math.min(...pair.map(({ contender }) => planBlock(contender.typicalMs)));
@@ -263,10 +285,10 @@ export class Measurement {
     else subject.discardedRounds += 1;
     const threads = Math.max(...pair.map(({ contender }) => contender.candidate.runtime.intraOpThreads));
     await this.#bench.pause(conditions, wallMs, threads, signal);
+    subject.noteRoundCost(this.#bench.spentMs - spentMs);
     this.#disturbedInARow = counts ? 0 : this.#disturbedInARow + 1;
-    if (counts) return;
-    const wait = Math.min(DISTURBED_WAIT_MS * 2 ** (this.#disturbedInARow - 1), LONGEST_DISTURBED_WAIT_MS);
-    await clock.sleep(wait, signal);
+    if (flaw === undefined || counts) return;
+    await clock.sleep(waitAfter(flaw, this.#disturbedInARow, wallMs), signal);
   }
 
   /** @returns undefined when a candidate's process died; the baseline's is missed too much to go on */
@@ -292,6 +314,24 @@ export class Measurement {
   }
 }
 
+/** Where in the climb a candidate's turn is. */
+interface Turn {
+  readonly rung: number;
+  readonly turn: number;
+  /** Who climbs this rung. */
+  readonly field: readonly Contender[];
+}
+
+/** Share of the whole climb that is done. */
+function progressOf({ rung, field }: Turn): number {
+  const { from, until } = rungOf(rung);
+  const shareOf = ({ runs, error }: Contender) =>
+    error === undefined ? Math.min(1, (runs - from) / (until - from)) : 1;
+  const climbed = field.reduce((sum, contender) => sum + shareOf(contender), 0) / field.length;
+  const before = RUNG_PROGRESS.slice(0, rung).reduce((sum, share) => sum + share, 0);
+  return before + climbed * (RUNG_PROGRESS[rung] ?? 0);
+}
+
 function patienceFor(runs: number, contender: Contender): number {
   const rounds = runs / planBlock(contender.typicalMs);
   return contender.discardedRounds + Math.max(LEAST_DISCARDED, Math.ceil(DISCARDED_SHARE * rounds));
@@ -306,6 +346,5 @@ function noteBlocks(
   if (ofBaseline === undefined) return;
   baseline.noteRound(ofBaseline, undefined);
   const ofOther = other && blocks.get(other);
-  if (ofOther !== undefined)
-    other?.noteRound(ofOther, median(ofOther) / Math.max(median(ofBaseline), Number.MIN_VALUE));
+  if (ofOther !== undefined) other?.noteRound(ofOther, ratioOf(median(ofOther), median(ofBaseline)));
 }

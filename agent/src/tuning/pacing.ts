@@ -1,3 +1,5 @@
+import type { RoundFlaw } from "./round-judge.js";
+
 /**
  * Keeps measuring within its share of the device's CPU: after each piece of work it says how long to pause, so that CPU time spent by
  * time passed x cores stays at the share. Time in which little was done earns nothing, so that no burst follows a quiet stretch.
@@ -30,3 +32,21 @@ export class Pacer {
 
 /** CPU time is counted in ticks of 10 ms: this much is forgiven, so that a tick that falls into a short block costs no pause. */
 const EARNED_MS = 20;
+
+/** Pause after a round that did not count, ms; doubled with each in a row, so that a hot device can cool. */
+const DISTURBED_WAIT_MS = 500;
+const LONGEST_DISTURBED_WAIT_MS = 8_000;
+/** What made an outlier of a round, e.g. an interrupt, lasts about as long as the round: waiting this many rounds outlasts it. */
+const OUTLIER_ROUNDS = 4;
+
+/**
+ * How long to wait after a round that did not count, ms. Heat, a lowered clock and others' work take their time; an outlier says only that this
+ * round was unlike those before it, so the wait is in proportion to the round.
+ *
+ * @param inARow how many in a row did not count, this one included
+ * @param roundMs how long the round took
+ */
+export function waitAfter(flaw: RoundFlaw, inARow: number, roundMs: number): number {
+  const wait = Math.min(DISTURBED_WAIT_MS * 2 ** (inARow - 1), LONGEST_DISTURBED_WAIT_MS);
+  return flaw === "outlier" ? Math.min(wait, OUTLIER_ROUNDS * roundMs) : wait;
+}

@@ -1,6 +1,16 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { isSettled, planBlock, planSurvivors, type Standing } from "./rungs.js";
+import {
+  isSettled,
+  planBlock,
+  planSurvivors,
+  planTurnEnd,
+  planTurns,
+  RUNGS,
+  rungOf,
+  type Standing,
+  TURNS,
+} from "./rungs.js";
 
 const standing = (id: string, typical: number, halfWidth = 0.01): Standing => ({
   id,
@@ -61,6 +71,56 @@ describe("when measuring ends early", () => {
     const none = { ...rules, againstIncumbent: false };
     expect(isSettled([standing("a", 1.4)], none, 64)).toBe(false);
     expect(isSettled([standing("a", 1.4)], none, 200)).toBe(true);
+  });
+});
+
+describe("turns within a rung", () => {
+  const rungs = fc.nat(RUNGS.length - 1);
+  const cost = fc.double({ min: 0, max: 1e7, noNaN: true });
+
+  it("are two in the first and four in the others where loading costs little, or is not known yet", () => {
+    for (const [loadMs, runsMs] of [
+      [undefined, undefined],
+      [undefined, 500],
+      [100, undefined],
+      [0, 0],
+      [100, 1_000],
+    ] as const)
+      expect([0, 1, 2].map((rung) => planTurns(rung, loadMs, runsMs, 0))).toEqual([2, 4, 4]);
+  });
+
+  it("are fewer the more a load costs against the rung's runs, down to one", () => {
+    expect([0, 100, 300, 500, 800, 900].map((runsMs) => planTurns(1, 100, runsMs, 0.04))).toEqual([1, 1, 2, 3, 4, 4]);
+    expect(planTurns(0, 100, 900, 0.04)).toBe(2);
+  });
+
+  it("are all taken where a load is over within two seconds at the CPU share", () => {
+    expect(planTurns(1, 1_750, 0, 1)).toBe(4);
+    expect(planTurns(1, 1_750, 0, 0.4)).toBe(1);
+  });
+
+  it("never make loading again more than a quarter of a rung's CPU time, and are as many as that allows", () => {
+    fc.assert(
+      fc.property(rungs, cost, cost, (rung, loadMs, runsMs) => {
+        const turns = planTurns(rung, loadMs, runsMs, 0);
+        const reloadShare = (count: number) => ((count - 1) * loadMs) / (count * loadMs + runsMs || 1);
+        expect(Number.isInteger(turns) && turns >= 1 && turns <= (TURNS[rung] ?? 0)).toBe(true);
+        expect(reloadShare(turns)).toBeLessThanOrEqual(0.25 + 1e-9);
+        if (turns < (TURNS[rung] ?? 0)) expect(reloadShare(turns + 1)).toBeGreaterThan(0.25 - 1e-9);
+      }),
+    );
+  });
+
+  it("each bring a candidate further, and the last to the rung's end, also when their number is changed on the way", () => {
+    fc.assert(
+      fc.property(rungs, fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 4, maxLength: 4 }), (rung, planned) => {
+        const { from, until } = rungOf(rung);
+        const most = TURNS[rung] ?? 0;
+        const ends = planned.slice(0, most).map((turns, turn) => planTurnEnd(rung, turn, Math.min(turns, most)));
+        for (const end of ends) expect(end > from && end <= until).toBe(true);
+        expect(ends.at(-1)).toBe(until);
+      }),
+    );
   });
 });
 

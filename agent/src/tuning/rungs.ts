@@ -5,6 +5,11 @@ import type { Interval } from "./bootstrap.js";
  * measurement count in full for plans; what 400 do not tell apart differs by less than what is promised.
  */
 export const RUNGS = [64, 200, 400] as const;
+/** Timed runs that a candidate has before a rung and after it, 0 for the first. */
+export function rungOf(rung: number): { readonly from: number; readonly until: number } {
+  const from = RUNGS[rung - 1] ?? 0;
+  return { from, until: RUNGS[rung] ?? from };
+}
 /** Below this many timed runs nothing is decided. */
 export const LEAST_RUNS = RUNGS[0];
 /** One in so many candidates goes on to the next rung. */
@@ -22,6 +27,39 @@ const SLOW_BLOCK_RUNS = 4;
 const LONGEST_BLOCK_MS = 4_000;
 /** Untimed runs before each block: caches and clock belong to whoever ran before. */
 export const WARM_UPS = 2;
+
+/**
+ * Candidates take so many turns within each rung, where loading is cheap. What else the device does slows several threads more than one, and
+ * comparing with the incumbent does not cancel that: so it has to hit all of them.
+ */
+export const TURNS = [2, 4, 4] as const;
+/** Loading again for another turn takes at most this part of a candidate's CPU time in a rung, unless a load is over at once. */
+const RELOAD_SHARE = 0.25;
+/** A load that is over in this time, ms, the pauses for the CPU share included, is cheap, however short the runs are. */
+const CHEAP_LOAD_MS = 2_000;
+
+/**
+ * In how many turns a candidate climbs a rung. Each turn loads it anew; one load is needed anyway, so turns beyond the first are what is
+ * chosen: as many as keep (turns - 1) x load within a quarter of turns x load + runs, 1 at least; all of them where a load takes no time to
+ * speak of.
+ *
+ * @param rung 0 for the first
+ * @param loadMs CPU time of one load, ms; undefined before the first
+ * @param runsMs CPU time of all the rung's rounds with it, ms; undefined before the first
+ * @param cpus how many CPUs the tuning may keep busy: its share of them times their number
+ */
+export function planTurns(rung: number, loadMs: number | undefined, runsMs: number | undefined, cpus: number): number {
+  const most = TURNS[rung] ?? 1;
+  if (loadMs === undefined || runsMs === undefined || loadMs <= CHEAP_LOAD_MS * cpus) return most;
+  const affordable = Math.floor((loadMs + RELOAD_SHARE * runsMs) / ((1 - RELOAD_SHARE) * loadMs));
+  return Math.min(most, Math.max(1, affordable));
+}
+
+/** Timed runs that a candidate has after a turn of a rung, 0 for the first. In the last turn it comes to the rung's end. */
+export function planTurnEnd(rung: number, turn: number, turns: number): number {
+  const { from, until } = rungOf(rung);
+  return turn + 1 >= turns ? until : from + ((until - from) * (turn + 1)) / turns;
+}
 
 /** How many runs the next block times, by what one run took so far (ms; undefined before the first). */
 export function planBlock(runMs: number | undefined): number {

@@ -3,8 +3,8 @@ import { tuningReportSchema } from "@sartor/shared/protocol";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { SettingsStore } from "../storage/index.js";
 import { TuningRecord } from "./record.js";
-import { OTHER_TUNING_ID, TUNING_ID } from "./testing/orders.js";
-import { DeviceState, fp32, order, Rig } from "./testing/tuner-rig.js";
+import { makeOrder, OTHER_TUNING_ID, TUNING_ID } from "./testing/orders.js";
+import { DeviceState, fp32, int8, order, Rig } from "./testing/tuner-rig.js";
 
 const HOUR_MS = 3_600_000;
 
@@ -38,6 +38,17 @@ describe("an order", () => {
     expect(restarted.reports).toEqual([]);
     expect(restarted.tuner.state).toEqual({ tuningId: TUNING_ID, step: "done", progress: 1 });
     await restarted.stop();
+  });
+
+  it("of a single candidate shows that it is measured from the first round on, not from the end of the first rung", async () => {
+    const rig = new Rig(state);
+    rig.tuner.accept(makeOrder([int8]));
+    await rig.until(() => rig.tuner.state?.step === "measuring");
+    expect(rig.tuner.state?.progress).toBe(0);
+    await rig.until(() => (rig.tuner.state?.progress ?? 0) > 0);
+    expect(rig.tuner.state?.progress).toBeLessThan(0.3);
+    await rig.until(() => rig.tuner.state?.step === "done");
+    await rig.stop();
   });
 
   it("that is withdrawn while it is measured is reported as canceled, and its bundles go", async () => {

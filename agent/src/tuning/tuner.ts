@@ -200,7 +200,7 @@ export class Tuner {
         // A deployment says so before it begins: this is what serves, and measuring may be why.
         if (!mayMeasure()) this.#halt("disturbed");
       },
-      onProgress: (share) => this.#show(share === 0 ? "verifying" : "measuring", share),
+      onProgress: (share) => this.#show("measuring", share),
     });
     this.#record.noteBegun(order.tuningId);
     await attempt.measurement.run(signal);

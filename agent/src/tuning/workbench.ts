@@ -59,6 +59,7 @@ export class Workbench {
     const { loader, clock } = this.#tools;
     const before = await this.read(signal);
     const startedAt = clock.monotonic();
+    const spentMs = this.spentMs;
     let session: CandidateSession;
     try {
       const opening = loader.open(contender.candidate, signal);
@@ -85,6 +86,7 @@ export class Workbench {
     await this.noteMemory(loaded, signal);
     const after = await this.read(signal);
     await this.pause([before, after], clock.monotonic() - startedAt, 1, signal, session.inspectionCpuMs);
+    contender.noteLoadCost(this.spentMs - spentMs);
     return loaded;
   }
 

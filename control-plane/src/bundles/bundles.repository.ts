@@ -1,6 +1,6 @@
 import { Injectable } from "@nestjs/common";
 import type { Digest } from "@sartor/shared/protocol";
-import { sql } from "kysely";
+import { type Kysely, sql } from "kysely";
 import { Database } from "../database/index.js";
 import { referBlobs } from "../models/index.js";
 import type { BundleTable, BundleTables } from "./bundles.tables.js";
@@ -17,6 +17,15 @@ export interface BundleRecord {
 }
 
 const OWNER = "bundle:";
+
+/** Within a transaction: removes the bundles of a variant and lets go of their content. */
+export async function dropBundlesOf<T extends BundleTables>(transaction: Kysely<T>, variantId: string): Promise<void> {
+  const db = transaction as unknown as Kysely<BundleTables>;
+  const dropped = await db.deleteFrom("bundle").where("variant_id", "=", variantId).returning("bundle_id").execute();
+  for (const { bundle_id } of dropped) {
+    await db.deleteFrom("blob_reference").where("owner", "=", `${OWNER}${bundle_id}`).execute();
+  }
+}
 
 /** Bundles in the database. */
 @Injectable()
@@ -43,7 +52,12 @@ export class BundlesRepository {
     });
   }
 
-  /** Lets go of the content of bundles that are no more (their version's registration failed). */
+  /** As {@link dropBundlesOf}, by itself. */
+  dropOfVariant(variantId: string): Promise<void> {
+    return this.database.transaction<BundleTables, void>((db) => dropBundlesOf(db, variantId));
+  }
+
+  /** Lets go of the content of bundles that are no more (the process ended while their version was registered). */
   async dropOrphanReferences(): Promise<void> {
     await this.database
       .tables<BundleTables>()
@@ -91,6 +105,18 @@ export class BundlesRepository {
       .where("variant_id", "=", variantId)
       .executeTakeFirst();
     return row === undefined ? undefined : toRecord(row);
+  }
+
+  /** Bundles of some variants, by the variants' ids. */
+  async ofVariants(variantIds: readonly string[]): Promise<Map<string, BundleRecord>> {
+    if (variantIds.length === 0) return new Map();
+    const rows = await this.database
+      .tables<BundleTables>()
+      .selectFrom("bundle")
+      .selectAll()
+      .where("variant_id", "in", variantIds)
+      .execute();
+    return new Map(rows.map((row) => [row.variant_id, toRecord(row)]));
   }
 
   /** Tells whether content belongs to a bundle: devices may read nothing else. */

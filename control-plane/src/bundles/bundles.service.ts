@@ -23,6 +23,7 @@ export class BundlesService implements OnModuleInit {
     private readonly events: EventBus,
   ) {
     events.on("variant.built", ({ variantId }) => this.bundle(variantId));
+    events.on("variant.discarded", ({ variantId }) => this.repository.dropOfVariant(variantId));
     events.on("variants.offered", ({ versionId }) => this.show(versionId));
   }
 
@@ -36,9 +37,9 @@ export class BundlesService implements OnModuleInit {
     return record === undefined ? [] : this.offered(record);
   }
 
-  /** The bundle of a variant, whether that is offered still or was replaced; undefined where there is none. */
-  ofVariant(variantId: string): Promise<BundleRecord | undefined> {
-    return this.repository.ofVariant(variantId);
+  /** The bundles of some variants, by the variants' ids, whether these are offered still or were replaced; those that were removed have none. */
+  ofVariants(variantIds: readonly string[]): Promise<Map<string, BundleRecord>> {
+    return this.repository.ofVariants(variantIds);
   }
 
   /** A bundle; undefined where there is none. */

@@ -18,3 +18,9 @@ export function isDatabaseAway(error: unknown): boolean {
     error.message,
   );
 }
+
+/** True when a row was refused because a unique index has one of its kind already. Source: PostgreSQL, appendix A; sqlite.org/rescode.html. */
+export function isUniqueViolation(error: unknown): boolean {
+  const { code } = (error ?? {}) as { code?: unknown };
+  return code === "23505" || code === "SQLITE_CONSTRAINT_UNIQUE";
+}

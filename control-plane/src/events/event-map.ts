@@ -61,8 +61,12 @@ export interface EventMap {
   // --- models: handlers' promises are awaited before the version becomes visible ----------------
   /** A model version passed all checks; its variants are to be made. */
   "model.version_added": { readonly versionId: string };
+  /** A version that nobody saw is being removed: handlers remove what they keep of it and are waited for. */
+  "model.version_withdrawn": { readonly versionId: string };
   /** A variant's content is there; its bundle is to be cut. */
   "variant.built": { readonly variantId: string };
+  /** A variant that nobody was offered is being removed: handlers remove what they keep of it and are waited for. */
+  "variant.discarded": { readonly variantId: string };
 
   /** What a version offers, or what is known of its variants, has changed; the bundles are there. Handlers are awaited. */
   "variants.offered": { readonly versionId: string };
@@ -70,6 +74,8 @@ export interface EventMap {
   // --- variants and tailoring --------------------------------------------------------------------
   /** Anything that a VariantBuildView shows has changed. */
   "build.changed": { readonly buildId: string };
+  /** The fp32 variant that a version offers is not the file that is made of it now: it is to be made anew. */
+  "variants.reference_outdated": { readonly versionId: string };
   /** Anything that a ModelVersionView shows has changed; its variants above all. */
   "model.changed": { readonly model: string; readonly version: string };
   /** Anything that a TuningView shows has changed. */

@@ -10,8 +10,9 @@ import { BlobCatalogRepository } from "./blob-catalog.repository.js";
 /** Content that nothing refers to is kept this long, ms. */
 export const UNREFERENCED_LIFETIME_MS = 24 * 3_600_000;
 const COLLECT_INTERVAL_MS = 3_600_000;
-/** Most blobs removed in one go. */
+/** Blobs looked up at once, and how often in one go. */
 const COLLECT_BATCH = 1_000;
+const MOST_BATCHES = 100;
 
 /** The blob store with a memory: what is in it, since when and who needs it. Content goes in through here only. */
 @Injectable()
@@ -44,14 +45,9 @@ export class BlobCatalog implements OnApplicationBootstrap, OnModuleDestroy {
    * @throws SartorError SRT_BODY_TOO_LARGE, SRT_DIGEST_MISMATCH
    */
   async put(content: AsyncIterable<Uint8Array>, options: PutOptions): Promise<StoredBlob> {
-    const stored = await this.store.put(content, options);
-    await this.#alone(async () => {
-      if ((await this.store.size(stored.digest)) === undefined) {
-        throw new SartorError("SRT_CONFLICT", "The same content was being removed just now; send it again.");
-      }
-      await this.repository.record(stored, this.clock.now());
-    });
-    return stored;
+    // Recorded before it appears: whoever was just removing the same content has removed it by then, and whoever comes later finds it young.
+    const beforeVisible = (blob: StoredBlob) => this.#alone(() => this.repository.record(blob, this.clock.now()));
+    return this.store.put(content, { ...options, beforeVisible });
   }
 
   /**
@@ -86,15 +82,38 @@ export class BlobCatalog implements OnApplicationBootstrap, OnModuleDestroy {
   async collect(): Promise<number> {
     const before = this.clock.now() - UNREFERENCED_LIFETIME_MS;
     let removed = 0;
-    for (const digest of await this.repository.findCollectable(before, COLLECT_BATCH)) {
-      removed += await this.#alone(async () => {
-        if (!(await this.repository.forget(digest, before))) return 0;
-        await this.store.delete(digest);
-        return 1;
-      });
+    for (let batch = 0; batch < MOST_BATCHES; batch++) {
+      const found = await this.repository.findCollectable(before, COLLECT_BATCH);
+      let now = 0;
+      for (const digest of found) now += (await this.remove(digest, before)) ? 1 : 0;
+      removed += now;
+      // What could not be removed now would be found again at once.
+      if (found.length < COLLECT_BATCH || now === 0) break;
     }
     if (removed > 0) this.#logger.log(`Removed ${removed} blobs that nothing refers to.`);
     return removed;
+  }
+
+  /** Removes one blob, unless it was put again or somebody refers to it by now; one that fails keeps no other. */
+  private async remove(digest: Digest, before: number): Promise<boolean> {
+    try {
+      return await this.#alone(async () => {
+        const bytes = await this.store.size(digest);
+        if (!(await this.repository.forget(digest, before))) return false;
+        try {
+          await this.store.delete(digest);
+        } catch (error) {
+          // What is there has a row, so that it is tried again.
+          if (bytes !== undefined) await this.repository.record({ digest, bytes }, this.clock.now());
+          throw error;
+        }
+        return true;
+      });
+    } catch (error) {
+      // On PostgreSQL a reference that is committed while it is forgotten ends here, by the foreign key.
+      this.#logger.warn(`${digest} was not removed: ${error instanceof Error ? error.message : error}`);
+      return false;
+    }
   }
 
   /** Content whose row was never written (the process was killed in between) gets one, so that it is collected in time. */

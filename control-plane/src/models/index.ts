@@ -1,3 +1,4 @@
+export { BlobCatalogRepository } from "./blob-catalog.repository.js";
 export { BlobCatalog, UNREFERENCED_LIFETIME_MS } from "./blob-catalog.service.js";
 export { canonicalJson } from "./canonical-json.js";
 export { claimDatasets, releaseDatasets } from "./datasets.repository.js";

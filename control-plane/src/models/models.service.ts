@@ -74,7 +74,7 @@ export class ModelsService implements OnModuleInit {
       await this.events.emitAndWait("model.version_added", { versionId });
       await this.repository.publish(versionId, this.clock.now());
     } catch (error) {
-      await this.repository.remove(versionId);
+      await this.withdraw(versionId);
       throw error;
     }
     this.events.emit("model.changed", { model: manifest.name, version: manifest.version });
@@ -139,6 +139,12 @@ export class ModelsService implements OnModuleInit {
   /** Told by later modules: the variants of a version that can be rolled out. */
   setVariants(versionId: string, variants: ModelVersionView["variants"]): Promise<void> {
     return this.repository.setVariants(versionId, variants);
+  }
+
+  /** Removes a version that could not be made, with what later modules made of it; what they fail to remove goes at the next start. */
+  private async withdraw(versionId: string): Promise<void> {
+    await this.events.emitAndWait("model.version_withdrawn", { versionId }).catch(() => undefined);
+    await this.repository.remove(versionId);
   }
 
   /** Another request registered the same name at the same time. */

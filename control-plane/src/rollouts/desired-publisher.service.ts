@@ -1,6 +1,6 @@
 import { setImmediate as pause } from "node:timers/promises";
 import { Injectable, Logger } from "@nestjs/common";
-import type { DesiredState, ReportedState, TuningCandidate } from "@sartor/shared/protocol";
+import type { DesiredState, ReportedState } from "@sartor/shared/protocol";
 import { type BundleRecord, BundlesService } from "../bundles/index.js";
 import { Clock, Settings } from "../config/index.js";
 import { BatchWriter } from "../database/index.js";
@@ -93,17 +93,23 @@ export class DesiredPublisher {
       const devices = marked.filter((deviceId) => !this.#gone.has(deviceId));
       if (devices.length === 0) continue;
       const bundles = await this.loadBundles(await this.repository.bundlesFollowed(devices));
-      const ofVariants = await this.loadVariants(await this.repository.versionsTuned(devices));
+      const ofVariants = await this.bundles.ofVariants(await this.repository.variantsTuned(devices));
       await this.repository.plan(devices, {
         now: this.clock.now(),
         windowSeconds: this.settings.telemetryWindowSeconds,
         bundleOf: (bundleId) => {
           const bundle = bundles.get(bundleId);
-          if (bundle === undefined) return undefined;
+          if (bundle === undefined) {
+            this.#logger.error(`Bundle ${bundleId} is gone; its devices keep what they were told.`);
+            return undefined;
+          }
           const { manifestBytes, model, version } = bundle;
           return { bundleId, manifestBytes, model, version };
         },
-        bundleOfVariant: (variantId) => ofVariants.get(variantId),
+        bundleOfVariant: (variantId) => {
+          const bundle = ofVariants.get(variantId);
+          return bundle && { bundleId: bundle.bundleId, manifestBytes: bundle.manifestBytes };
+        },
       });
       // Everyone else gets a turn: SQLite answers synchronously.
       await pause();
@@ -201,21 +207,8 @@ export class DesiredPublisher {
     const bundles = new Map<string, BundleRecord>();
     for (const bundleId of bundleIds) {
       const bundle = await this.bundles.find(bundleId);
-      if (bundle === undefined) this.#logger.error(`Bundle ${bundleId} is gone; its devices keep what they were told.`);
-      else bundles.set(bundleId, bundle);
-    }
-    return bundles;
-  }
-
-  /** The bundles of some versions, by their variants. */
-  private async loadVariants(
-    versions: readonly { readonly model: string; readonly version: string }[],
-  ): Promise<Map<string, TuningCandidate["bundle"]>> {
-    const bundles = new Map<string, TuningCandidate["bundle"]>();
-    for (const { model, version } of versions) {
-      for (const { variantId, bundleId, manifestBytes } of await this.bundles.ofVersion(model, version)) {
-        bundles.set(variantId, { bundleId, manifestBytes });
-      }
+      // Those of deployments that newer ones took the place of may have been collected.
+      if (bundle !== undefined) bundles.set(bundleId, bundle);
     }
     return bundles;
   }

@@ -64,16 +64,14 @@ export class DesiredStatesRepository {
     return rows.flatMap((row) => row.bundle_id ?? []);
   }
 
-  /** Model versions whose tunings the devices' desired states may name. */
-  async versionsTuned(deviceIds: readonly string[]): Promise<{ model: string; version: string }[]> {
-    const versions = new Map<string, { model: string; version: string }>();
+  /** Variants that the devices' tunings name, offered still or not: what a device measured it may measure again. */
+  async variantsTuned(deviceIds: readonly string[]): Promise<string[]> {
+    const variants = new Set<string>();
     for (const deviceId of deviceIds) {
       const tuning = await tuningToTell(this.database.tables<Tables>(), deviceId);
-      if (tuning === undefined) continue;
-      const { model, version } = tuning;
-      versions.set(`${model} ${version}`, { model, version });
+      for (const { variantId } of tuning?.candidates ?? []) variants.add(variantId);
     }
-    return [...versions.values()];
+    return [...variants];
   }
 
   /** Turns the marks of tunings into marks of devices to plan, some of them; false where there was none. */

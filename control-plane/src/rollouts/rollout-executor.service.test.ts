@@ -13,7 +13,7 @@ class MemoryStates {
   readonly states = new Map<string, { desired: DesiredState; published: boolean }>();
   noteToPlan = async (ids: readonly string[]) => ids.forEach((id) => void this.marks.add(id));
   takeTunings = async () => false;
-  versionsTuned = async () => [];
+  variantsTuned = async () => [];
   findToPlan = async () => [...this.marks];
   bundlesFollowed = async () => [];
   plan = async (ids: readonly string[]) => {
@@ -75,7 +75,7 @@ function start() {
   const settings = { telemetryWindowSeconds: 10 };
   const publisher = new DesiredPublisher(
     states as never,
-    {} as never,
+    { ofVariants: async () => new Map() } as never,
     devices as never,
     broker as never,
     settings as never,

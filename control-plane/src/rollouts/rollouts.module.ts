@@ -4,6 +4,9 @@ import { DevicesModule } from "../devices/index.js";
 import { IngestModule } from "../ingest/index.js";
 import { ModelsModule } from "../models/index.js";
 import { TailoringModule } from "../tailoring/index.js";
+import { VariantsModule } from "../variants/index.js";
+import { BundleCollector } from "./bundle-collector.service.js";
+import { BundleNeedsRepository } from "./bundle-needs.repository.js";
 import { DeploymentChanges } from "./deployment-changes.service.js";
 import { DeploymentsRepository } from "./deployments.repository.js";
 import { DesiredPublisher } from "./desired-publisher.service.js";
@@ -18,12 +21,14 @@ import { VariantChooser } from "./variant-chooser.service.js";
 
 /** Rollouts: what operators want, what devices are told, what they did. */
 @Module({
-  imports: [IngestModule, DevicesModule, ModelsModule, TailoringModule, BundlesModule],
+  imports: [IngestModule, DevicesModule, ModelsModule, VariantsModule, TailoringModule, BundlesModule],
   controllers: [RolloutsController, DeviceTuningsController],
   providers: [
     RolloutsRepository,
     DeploymentsRepository,
     DesiredStatesRepository,
+    BundleNeedsRepository,
+    BundleCollector,
     DeploymentChanges,
     DesiredPublisher,
     VariantChooser,

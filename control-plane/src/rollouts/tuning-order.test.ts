@@ -54,6 +54,10 @@ describe("what a device is told to measure", () => {
     expect(tuningOrderOf(tuning("queued"), newer, () => bundle)).not.toBeNull();
   });
 
+  it("is not said any more when it was measured and a variant of it was removed since", () => {
+    expect(tuningOrderOf(tuning("succeeded"), same, () => undefined)).toBeNull();
+  });
+
   it("is not said before all bundles are known", () => {
     expect(tuningOrderOf(tuning("queued"), same, () => undefined)).toBeUndefined();
   });

@@ -6,8 +6,8 @@ import type { StoredTuning } from "../tailoring/index.js";
  *
  * @param serves the version that the device shall serve
  * @param bundleOf the bundle of a variant
- * @returns null where the device need not hear of it: it was finished, and the device has gone on to another version since. Undefined where
- *   a bundle is not known
+ * @returns null where the device need not hear of it: it was finished, and the device has gone on to another version since, or what it
+ *   measured was removed since. Undefined where the bundle of one that is under way is not known
  */
 export function tuningOrderOf(
   tuning: StoredTuning,
@@ -20,7 +20,7 @@ export function tuningOrderOf(
   const candidates: TuningCandidate[] = [];
   for (const { candidateId, variantId, runtime, candidate } of tuning.candidates) {
     const bundle = bundleOf(variantId);
-    if (bundle === undefined) return undefined;
+    if (bundle === undefined) return ended ? null : undefined;
     const { variant, executionProvider } = candidate;
     candidates.push({ candidateId, bundle, variant, executionProvider, runtime });
   }

@@ -11,6 +11,10 @@ export interface PutOptions {
   readonly maximumBytes: number;
   /** When given, content with another digest is refused and not kept. */
   readonly expectedDigest?: Digest;
+  /**
+   * Awaited when the content is whole, before anybody can see it. What it throws, `put` throws, and nothing is kept.
+   */
+  readonly beforeVisible?: (blob: StoredBlob) => Promise<void>;
 }
 
 /** A part of a blob: from `start` to `end`, both included. */

@@ -37,6 +37,7 @@ export class FolderBlobStore extends BlobStore {
       const stored = await writeHashed(file, content, options);
       await file.sync();
       await file.close();
+      await options.beforeVisible?.(stored);
       const path = this.#pathOf(stored.digest);
       const parent = join(path, "..");
       if ((await mkdir(parent, { recursive: true, mode: 0o700 })) !== undefined) await syncFolder(this.#folder);

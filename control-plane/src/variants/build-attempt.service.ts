@@ -186,10 +186,14 @@ export class BuildAttempt implements OnModuleInit {
         const card = parseCard(event.variant.card);
         const { name } = event.variant;
         const variantId = await this.store.keep(versionId, event.variant);
-        const offer = { card, inputs: inputsOf(build, name, BUILDER) };
-        if (!(await this.builds.endStep(buildId, name, { status: "succeeded", variantId }, offer))) {
+        const offer = { card, inputs: inputsOf(build, name, BUILDER), now: this.clock.now() };
+        try {
+          if (!(await this.builds.endStep(buildId, name, { status: "succeeded", variantId }, offer))) {
+            throw new SartorError("SRT_CONFLICT", "The build was canceled meanwhile.");
+          }
+        } catch (error) {
           await this.store.discard(variantId);
-          throw new SartorError("SRT_CONFLICT", "The build was canceled meanwhile.");
+          throw error;
         }
         await this.store.announce(versionId);
       }

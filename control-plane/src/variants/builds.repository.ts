@@ -1,11 +1,11 @@
 import { Injectable } from "@nestjs/common";
 import type { ErrorBody } from "@sartor/shared/errors";
-import type { BuildStatus, VariantCard, VariantName } from "@sartor/shared/protocol";
+import type { BuildStatus, VariantName } from "@sartor/shared/protocol";
 import type { Kysely } from "kysely";
 import { Database } from "../database/index.js";
 import { claimDatasets, releaseDatasets } from "../models/index.js";
 import type { StoredBuild } from "./stored-build.js";
-import { offerVariant } from "./variants.repository.js";
+import { explainOfferConflict, type OfferFacts, offerVariant } from "./variants.repository.js";
 import type { VariantBuildStepTable, VariantBuildTable, VariantTables } from "./variants.tables.js";
 
 const OWNER = "build:";
@@ -110,14 +110,10 @@ export class BuildsRepository {
    *
    * @param offer a new variant that is offered from then on
    * @returns false where the build has ended meanwhile: then nothing is changed
+   * @throws SartorError SRT_CONFLICT where another variant of its name was offered at the same moment; nothing is changed then either
    */
-  endStep(
-    buildId: string,
-    name: VariantName,
-    end: StepEnd,
-    offer?: { readonly card: VariantCard; readonly inputs: string },
-  ): Promise<boolean> {
-    return this.database.transaction<VariantTables, boolean>(async (db) => {
+  endStep(buildId: string, name: VariantName, end: StepEnd, offer?: OfferFacts): Promise<boolean> {
+    const ended = this.database.transaction<VariantTables, boolean>(async (db) => {
       const build = await db
         .updateTable("variant_build")
         .set({ attempts: 1 })
@@ -138,6 +134,7 @@ export class BuildsRepository {
       if (offer !== undefined && end.status === "succeeded") await offerVariant(db, end.variantId, offer);
       return true;
     });
+    return ended.catch(explainOfferConflict);
   }
 
   /**

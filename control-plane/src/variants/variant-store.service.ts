@@ -49,15 +49,24 @@ export class VariantStore {
     try {
       await this.events.emitAndWait("variant.built", { variantId });
     } catch (error) {
-      await this.repository.discard(variantId);
+      await this.discard(variantId);
       throw error;
     }
     return variantId;
   }
 
-  /** Forgets a variant that was kept and is not to be offered. */
-  discard(variantId: string): Promise<void> {
-    return this.repository.discard(variantId);
+  /**
+   * Forgets a variant that was kept and is not to be offered, with its bundle and all that they refer to. One that was offered at another time
+   * stays what it was then.
+   */
+  async discard(variantId: string): Promise<void> {
+    if ((await this.repository.shelve(variantId)) || !(await this.repository.isNew(variantId))) return;
+    await this.remove(variantId);
+  }
+
+  /** Removes all variants of a version that nobody saw. */
+  async withdraw(versionId: string): Promise<void> {
+    for (const variantId of await this.repository.ofVersion(versionId)) await this.remove(variantId);
   }
 
   /** Tells later modules that what a version offers, or what is known of it, has changed. */
@@ -68,12 +77,26 @@ export class VariantStore {
     await this.events.emitAndWait("variants.offered", { versionId });
   }
 
-  /** Replaces what is known of the fp32 variant. */
+  /**
+   * Replaces what is known of the fp32 variant. A card is about one file: where another release folded the model to other bytes, or did not
+   * fold it, the variant that is offered keeps its own card, and is to be made anew.
+   */
   async setReferenceCard(versionId: string, card: VariantCard): Promise<void> {
     const reference = (await this.repository.offered(versionId)).find(({ name }) => name === "fp32");
     if (reference === undefined) return;
-    await this.repository.setCard(reference.variantId, parseCard(card));
+    const known = parseCard(card);
+    if (known.lineage.folded !== reference.digest) {
+      this.events.emit("variants.reference_outdated", { versionId });
+      return;
+    }
+    await this.repository.setCard(reference.variantId, known);
     await this.announce(versionId);
+  }
+
+  /** The bundle goes first: cut off in between, the next start finds the variant and removes it. */
+  private async remove(variantId: string): Promise<void> {
+    await this.events.emitAndWait("variant.discarded", { variantId });
+    await this.repository.remove(variantId);
   }
 }
 

@@ -2,7 +2,7 @@ import { Injectable } from "@nestjs/common";
 import { SartorError } from "@sartor/shared/errors";
 import type { VariantCard, VariantKind } from "@sartor/shared/protocol";
 import { type Kysely, sql } from "kysely";
-import { Database } from "../database/index.js";
+import { Database, isUniqueViolation } from "../database/index.js";
 import { canonicalJson, referBlobs } from "../models/index.js";
 import type { BuiltVariant } from "./variant.js";
 import type { ModelVariantTable, VariantTables } from "./variants.tables.js";
@@ -36,7 +36,10 @@ export class VariantsRepository {
       const same = alike.find(
         (row) => canonicalJson(JSON.parse(row.runtime)) === runtime && (row.golden === null || row.golden === golden),
       );
-      if (same !== undefined) return same.variant_id;
+      if (same !== undefined) {
+        await revive(db, same.variant_id, variant);
+        return same.variant_id;
+      }
       await db
         .insertInto("model_variant")
         .values({
@@ -53,6 +56,7 @@ export class VariantsRepository {
           card: null,
           inputs: null,
           created_at: now,
+          replaced_at: null,
         })
         .execute();
       await referBlobs(db, `${OWNER}${variant.variantId}`, [variant.digest, variant.goldenDigest]);
@@ -69,27 +73,84 @@ export class VariantsRepository {
       .execute();
   }
 
-  /** Offers a variant whose bundle is there, in the place of the one of its name that was offered before. */
-  offer(variantId: string, known: { card: VariantCard; inputs: string | null }): Promise<void> {
-    return this.database.transaction<VariantTables, void>((db) => offerVariant(db, variantId, known));
+  /**
+   * Offers a variant whose bundle is there, in the place of the one of its name that was offered before.
+   *
+   * @throws SartorError SRT_CONFLICT where another of its name was offered at the same moment
+   */
+  offer(variantId: string, known: OfferFacts): Promise<void> {
+    return this.database
+      .transaction<VariantTables, void>((db) => offerVariant(db, variantId, known))
+      .catch(explainOfferConflict);
   }
 
-  /** Removes a variant that was never offered, with what hangs on it. */
-  discard(variantId: string): Promise<void> {
+  /** Gives back what is not to be offered after all and was offered before; false where it never was. */
+  async shelve(variantId: string): Promise<boolean> {
+    const shelved = await this.database
+      .tables<VariantTables>()
+      .updateTable("model_variant")
+      .set({ status: "replaced" })
+      .where("variant_id", "=", variantId)
+      .where("status", "=", "bundling")
+      .where("replaced_at", "is not", null)
+      .executeTakeFirst();
+    return shelved.numUpdatedRows > 0n;
+  }
+
+  /** Whether a variant is one that nobody was ever offered. */
+  async isNew(variantId: string): Promise<boolean> {
+    const row = await this.database
+      .tables<VariantTables>()
+      .selectFrom("model_variant")
+      .select(["status", "replaced_at"])
+      .where("variant_id", "=", variantId)
+      .executeTakeFirst();
+    return row?.status === "bundling" && row.replaced_at === null;
+  }
+
+  /** Removes a variant and lets go of its content. */
+  remove(variantId: string): Promise<void> {
     return this.database.transaction<VariantTables, void>(async (db) => {
-      const removed = await db
-        .deleteFrom("model_variant")
-        .where("variant_id", "=", variantId)
-        .where("status", "=", "bundling")
-        .executeTakeFirst();
-      if (removed.numDeletedRows === 0n) return;
+      await db.deleteFrom("model_variant").where("variant_id", "=", variantId).execute();
       await db.deleteFrom("blob_reference").where("owner", "=", `${OWNER}${variantId}`).execute();
     });
+  }
+
+  /** Ids of all variants that a version ever had. */
+  async ofVersion(versionId: string): Promise<string[]> {
+    const rows = await this.database
+      .tables<VariantTables>()
+      .selectFrom("model_variant")
+      .select("variant_id")
+      .where("version_id", "=", versionId)
+      .execute();
+    return rows.map((row) => row.variant_id);
+  }
+
+  /** Variants that were replaced before some time, in the order of their ids, after one of them. */
+  async findReplaced(replacedBefore: number, after: string, limit: number): Promise<string[]> {
+    const rows = await this.database
+      .tables<VariantTables>()
+      .selectFrom("model_variant")
+      .select("variant_id")
+      .where("status", "=", "replaced")
+      .where("replaced_at", "<", replacedBefore)
+      .where("variant_id", ">", after)
+      .orderBy("variant_id")
+      .limit(limit)
+      .execute();
+    return rows.map((row) => row.variant_id);
   }
 
   /** Removes variants that were never offered because the process ended, and lets go of the content of those that are no more. */
   async clear(): Promise<void> {
     const db = this.database.tables<VariantTables>();
+    await db
+      .updateTable("model_variant")
+      .set({ status: "replaced" })
+      .where("status", "=", "bundling")
+      .where("replaced_at", "is not", null)
+      .execute();
     await db.deleteFrom("model_variant").where("status", "=", "bundling").execute();
     await db
       .deleteFrom("blob_reference")
@@ -159,12 +220,65 @@ export class VariantsRepository {
   }
 }
 
-/** As {@link VariantsRepository.offer}, within a transaction. */
-export async function offerVariant(
-  db: Kysely<VariantTables>,
+/** What is known of a variant when it is offered. */
+export interface OfferFacts {
+  readonly card: VariantCard;
+  /** Digest of all that it was made from; null where nobody asked for it. */
+  readonly inputs: string | null;
+  /** When it is offered, ms since 1970. */
+  readonly now: number;
+}
+
+/**
+ * What is offered again is made whole before that: it refers to its content as a new one does, whether that was collected since or not.
+ * Whoever collects it at the same moment changes the same row, so that one waits for the other.
+ */
+async function revive(db: Kysely<VariantTables>, variantId: string, content: BuiltVariant): Promise<void> {
+  const revived = await db
+    .updateTable("model_variant")
+    .set({ status: "bundling" })
+    .where("variant_id", "=", variantId)
+    .where("status", "in", ["replaced", "removed"])
+    .executeTakeFirst();
+  if (revived.numUpdatedRows > 0n) await referBlobs(db, `${OWNER}${variantId}`, [content.digest, content.goldenDigest]);
+}
+
+/**
+ * Within a later module's transaction: lets go of the content of a variant that was replaced; what is known of it stays. Whether anybody
+ * needs it, the caller has found out.
+ *
+ * @returns false where it is not replaced any more, or was later than `replacedBefore`
+ */
+export async function retireVariant<T extends VariantTables>(
+  transaction: Kysely<T>,
   variantId: string,
-  known: { card: VariantCard; inputs: string | null },
-): Promise<void> {
+  replacedBefore: number,
+): Promise<boolean> {
+  const db = transaction as unknown as Kysely<VariantTables>;
+  const retired = await db
+    .updateTable("model_variant")
+    .set({ status: "removed" })
+    .where("variant_id", "=", variantId)
+    .where("status", "=", "replaced")
+    .where("replaced_at", "<", replacedBefore)
+    .executeTakeFirst();
+  if (retired.numUpdatedRows === 0n) return false;
+  await db.deleteFrom("blob_reference").where("owner", "=", `${OWNER}${variantId}`).execute();
+  return true;
+}
+
+/** Two that each replaced what was offered before: the database lets one of them through. */
+export function explainOfferConflict(error: unknown): never {
+  if (!isUniqueViolation(error)) throw error;
+  throw new SartorError(
+    "SRT_CONFLICT",
+    "Another variant of this name was offered for the version at the same moment; order the build again.",
+    { cause: error },
+  );
+}
+
+/** As {@link VariantsRepository.offer}, within a transaction; throws what the database throws. */
+export async function offerVariant(db: Kysely<VariantTables>, variantId: string, known: OfferFacts): Promise<void> {
   const { version_id, name, card } = await db
     .selectFrom("model_variant")
     .select(["version_id", "name", "card"])
@@ -172,14 +286,19 @@ export async function offerVariant(
     .executeTakeFirstOrThrow();
   await db
     .updateTable("model_variant")
-    .set({ status: "replaced" })
+    .set({ status: "replaced", replaced_at: known.now })
     .where("version_id", "=", version_id)
     .where("name", "=", name)
     .where("status", "=", "offered")
     .execute();
   await db
     .updateTable("model_variant")
-    .set({ status: "offered", card: JSON.stringify(withKnownAccuracy(known.card, card)), inputs: known.inputs })
+    .set({
+      status: "offered",
+      card: JSON.stringify(withKnownAccuracy(known.card, card)),
+      inputs: known.inputs,
+      replaced_at: null,
+    })
     .where("variant_id", "=", variantId)
     .execute();
 }

@@ -6,7 +6,7 @@ import {
   type VariantName,
   variantBuildRequestSchema,
 } from "@sartor/shared/protocol";
-import { Settings } from "../config/index.js";
+import { Clock, Settings } from "../config/index.js";
 import { EventBus } from "../events/index.js";
 import { DatasetsService, ModelsService } from "../models/index.js";
 import { BuildsRepository } from "./builds.repository.js";
@@ -30,9 +30,12 @@ export class VariantsService implements OnModuleInit, OnApplicationBootstrap {
     private readonly store: VariantStore,
     private readonly models: ModelsService,
     private readonly datasets: DatasetsService,
+    private readonly clock: Clock,
     events: EventBus,
   ) {
     events.on("model.version_added", ({ versionId }) => this.begin(versionId));
+    events.on("model.version_withdrawn", ({ versionId }) => this.store.withdraw(versionId));
+    events.on("variants.reference_outdated", ({ versionId }) => this.orderByItself(versionId, ["fp32"]));
   }
 
   async onModuleInit(): Promise<void> {
@@ -51,6 +54,14 @@ export class VariantsService implements OnModuleInit, OnApplicationBootstrap {
   /** @throws SartorError SRT_NOT_FOUND */
   built(variantId: string): Promise<BuiltVariant> {
     return this.repository.built(variantId);
+  }
+
+  /**
+   * Ids of variants that were replaced before some time, in their order, after one of them. Their content is there until someone lets go of it
+   * with {@link retireVariant}.
+   */
+  replaced(replacedBefore: number, after: string, limit: number): Promise<string[]> {
+    return this.repository.findReplaced(replacedBefore, after, limit);
   }
 
   /** The variants of a version that can be rolled out, one a name, in the order in which they were made. */
@@ -87,7 +98,7 @@ export class VariantsService implements OnModuleInit, OnApplicationBootstrap {
     const version = await this.models.record(versionId);
     await this.reference.build(version, async (made) => {
       const variantId = await this.store.keep(versionId, made);
-      await this.repository.offer(variantId, { card: made.card, inputs: null });
+      await this.repository.offer(variantId, { card: made.card, inputs: null, now: this.clock.now() });
     });
     await this.store.announce(versionId);
     if (!this.settings.buildAutomatically) return;

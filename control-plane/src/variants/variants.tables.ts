@@ -7,8 +7,11 @@ export interface ModelVariantTable {
   /** One of a version's variants of the same name is offered; the others were before it. */
   name: string;
   kind: string;
-  /** `bundling` until its bundle is there, then `offered`, then `replaced` by a newer one of the same name. */
-  status: string;
+  /**
+   * `bundling` until its bundle is there, then `offered`, then `replaced` by a newer one of the same name, then `removed`: its content and its
+   * bundle are gone, and what is known of it stays for whoever reads the history.
+   */
+  status: "bundling" | "offered" | "replaced" | "removed";
   /** Digest and size of the variant's model file. */
   digest: string;
   bytes: number;
@@ -21,6 +24,8 @@ export interface ModelVariantTable {
   /** Digest of all that the variant was made from; null where nobody asked for it. */
   inputs: string | null;
   created_at: number;
+  /** Since when it is not offered any more; null for what is, and for what never was. */
+  replaced_at: number | null;
 }
 
 /** A build of variants of one version. */

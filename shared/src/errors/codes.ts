@@ -252,6 +252,11 @@ export const ERROR_CODES = {
     "The device could not measure any candidate.",
     "Read the results: each candidate says why; then ask for the tuning again.",
   ),
+  SRT_TUNING_MEMORY: entry(
+    507,
+    "The device has too little free memory to load the candidate beside what serves.",
+    "Read the message: it says how much is needed and free; free memory or raise the agent's limit, then ask for the tuning again.",
+  ),
   // --- blobs and bundles ---------------------------------------------------------------------
   SRT_BLOB_UNKNOWN: entry(404, "No blob has this digest.", "Upload the content first, or check the digest."),
   SRT_DIGEST_MISMATCH: entry(

@@ -9,6 +9,7 @@ import {
   calibrateModel,
   chooseRanges,
   decibels,
+  describeNetwork,
   foldModel,
   noiseBetween,
   powerOf,
@@ -16,6 +17,7 @@ import {
   runOutputs,
   STATIC_RECIPES,
   type StaticRecipeName,
+  searchSamples,
   searchVariant,
 } from "@sartor/onnx";
 import * as ort from "onnxruntime-node";
@@ -135,11 +137,15 @@ async function bench(network: Network): Promise<void> {
       }
       if (name === "u8s8" || name === "s8s8") variants.set(`sartor ${name} min-max`, quantized.model);
     }
+    const count = network.calibration.length / network.shape.reduce((product, size) => product * size, 1);
+    // As many as a build takes.
+    const [feeds = {}] = samplesOf(network, network.calibration, 1, 1);
+    const most = searchSamples(count, (await describeNetwork(folded, feeds)).macs);
     const found = await searchVariant({
       model: folded,
       recipe: STATIC_RECIPES.u8s8,
       calibration,
-      samples: () => samplesOf(network, network.calibration, 1, 24),
+      samples: () => samplesOf(network, network.calibration, 1, most),
     });
     variants.set(
       `sartor u8s8 (${found.method}${found.biasCorrected ? ", bias corrected" : ""})`,

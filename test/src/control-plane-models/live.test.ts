@@ -92,8 +92,9 @@ describe("the live channel", () => {
     const events = await watch();
     const device = await ScriptedDevice.enrol(controlPlane, "Busy");
     await device.connect();
-    for (let sequence = 0; sequence < 50; sequence++)
-      await device.publish("telemetry", telemetryWindow(device.id, sequence));
+    await Promise.all(
+      Array.from({ length: 50 }, (_, sequence) => device.publish("telemetry", telemetryWindow(device.id, sequence))),
+    );
     await seen(
       events,
       "device",

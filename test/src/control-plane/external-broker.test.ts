@@ -11,6 +11,7 @@ import { topicOf } from "@sartor/shared/protocol";
 import { Aedes } from "aedes";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type RunningControlPlane, startControlPlane } from "../support/control-plane.js";
+import { freePort } from "../support/control-plane-process.js";
 import { connectDevice, enrol, rest } from "../support/enrolled-device.js";
 import { inventory, presence, reported } from "../support/messages.js";
 import { waitFor } from "../support/wait-for.js";
@@ -102,7 +103,8 @@ describe("with an external broker", () => {
 
   beforeEach(async () => {
     stateDir = await mkdtemp(join(tmpdir(), "sartor-external-"));
-    broker = await startBroker();
+    // Ports that nobody else takes while this broker is away.
+    broker = await startBroker(await freePort(), await freePort());
     const save = async (name: string, text: string) => {
       const path = join(stateDir, name);
       await writeFile(path, text, { mode: 0o600 });

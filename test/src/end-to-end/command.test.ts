@@ -128,7 +128,11 @@ describe("the sartor command", () => {
 
   it("shows every device of a rollout, not only the first thousand", async () => {
     const devices = 1_003;
-    for (let device = 0; device < devices; device += 1) await enrol(controlPlane, `device ${device}`);
+    let next = 0;
+    const enrolInTurn = async () => {
+      while (next < devices) await enrol(controlPlane, `device ${next++}`);
+    };
+    await Promise.all(Array.from({ length: 16 }, enrolInTurn));
     const rolloutId = await succeed("rollout", "start", "road-sign", "1.0.0", "--variant", "fp32", "--tune", "never");
     // The executor decides device by device.
     await waitFor("every device to be decided", async () => {

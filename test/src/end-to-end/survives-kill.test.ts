@@ -81,7 +81,7 @@ describe("an agent that is killed with SIGKILL", () => {
 
   it("during a download: serves the old bundle at once, then finishes without fetching what it had", async () => {
     const boot = await bootId();
-    fleet.httpLine.setRate(150_000);
+    fleet.httpLine.setRate(300_000);
     const rolloutId = await fleet.rollOut("tiny", "2.0.0");
     const { doneBytes, totalBytes } = await waitFor("two chunks to be downloaded", async () => {
       const deployment = (await fleet.device()).reported?.deployment;
@@ -90,6 +90,8 @@ describe("an agent that is killed with SIGKILL", () => {
     });
     await fleet.agent.kill();
     const before = fleet.httpLine.downBytes;
+    // So slow that the download cannot end before the old bundle was seen to serve.
+    fleet.httpLine.setRate(10_000);
     await fleet.restartAgent();
     expect(await expectOneWholeBundle(["1.0.0"], boot)).toBe("1.0.0");
     fleet.httpLine.setRate(undefined);

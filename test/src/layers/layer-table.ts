@@ -127,6 +127,8 @@ export const ROOM_ORDERS: readonly RoomOrder[] = [
       ["variants"],
       ["tailoring"],
       ["bundles"],
+      ["deltas"],
+      ["signing"],
       ["rollouts"],
       ["telemetry"],
       ["drift"],

@@ -1,8 +1,8 @@
 import { once } from "node:events";
-import type { AddressInfo } from "node:net";
 import { createServer, type Server, type TLSSocket } from "node:tls";
 import { parseTopic, topicOf } from "@sartor/shared/protocol";
 import { Aedes, type AedesPublishPacket, type Client } from "aedes";
+import { freePort } from "../support/control-plane-process.js";
 import { serverOptions } from "../support/test-credentials.js";
 
 /** A message as it reached the broker. */
@@ -65,9 +65,10 @@ export class TestBroker {
       socket.on("close", () => this.#sockets.delete(socket));
       aedes.handle(socket);
     });
+    // Nobody else takes it while this broker is stopped.
+    if (this.#port === 0) this.#port = await freePort();
     server.listen(this.#port, "127.0.0.1");
     await once(server, "listening");
-    this.#port = (server.address() as AddressInfo).port;
     this.#aedes = aedes;
     this.#server = server;
   }

@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { createWriteStream } from "node:fs";
-import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -26,13 +26,22 @@ export interface ControlPlaneProcess {
   api<T>(method: string, path: string, body?: unknown): Promise<T>;
 }
 
-/** A port that was free a moment ago. */
+/** Below the ports that systems give to outgoing connections and to servers that take any: nobody gets one of these unasked. */
+const PORTS = { from: 20_000, to: 32_000 };
+
+/** A port that was free a moment ago, and that nothing but another call of this takes meanwhile. */
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  for (;;) {
+    const port = randomInt(PORTS.from, PORTS.to);
+    const server = createServer();
+    const free = await new Promise<boolean>((resolve) => {
+      server.once("error", () => resolve(false));
+      server.listen(port, "127.0.0.1", () => resolve(true));
+    });
+    if (!free) continue;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
 }
 
 export async function startControlPlaneProcess(

@@ -33,13 +33,15 @@ export interface Behaviour {
   readonly goldenFails?: boolean;
   readonly ranOn?: readonly string[];
   readonly openError?: SartorError;
+  /** CPU time that loading takes, ms. */
+  readonly openMs?: number;
   /** Its process dies at this run, counted over all its processes. */
   readonly diesAtRun?: number;
 }
 
 const NOMINAL_MHZ = 2_000;
 export const SIMULATED_CORES = 4;
-/** Loading takes this long, ms, and keeps one core busy. */
+/** Loading takes this long where nothing else is said, ms, and keeps one core busy. */
 const OPEN_MS = 400;
 
 /** A device on a virtual clock: loads, times and accounts as a real one does, with noise that a seed decides. */
@@ -49,6 +51,8 @@ export class SimulatedDevice implements CandidateLoader, ConditionsReader {
   /** Most processes that were loaded at once. */
   mostOpen = 0;
   opened = 0;
+  /** How often each candidate was loaded. */
+  readonly openings = new Map<string, number>();
   readonly open_ = new Set<CandidateSession>();
   readonly #behaviours: ReadonlyMap<string, Behaviour>;
   readonly #weather: Weather;
@@ -71,8 +75,9 @@ export class SimulatedDevice implements CandidateLoader, ConditionsReader {
 
   async open(candidate: TuningCandidate, signal: AbortSignal): Promise<CandidateSession> {
     const behaviour = this.#behaviours.get(candidate.candidateId) ?? { runMs: 1 };
-    await this.clock.sleep(OPEN_MS, signal);
-    this.#ownMs += OPEN_MS;
+    const { openMs = OPEN_MS } = behaviour;
+    await this.clock.sleep(openMs, signal);
+    this.#ownMs += openMs;
     if (behaviour.openError !== undefined) throw behaviour.openError;
     const factor = Math.exp((this.#weather.processes ?? 0) * this.#normal());
     const session: CandidateSession = {
@@ -89,6 +94,7 @@ export class SimulatedDevice implements CandidateLoader, ConditionsReader {
       },
     };
     this.opened += 1;
+    this.openings.set(candidate.candidateId, (this.openings.get(candidate.candidateId) ?? 0) + 1);
     this.open_.add(session);
     this.mostOpen = Math.max(this.mostOpen, this.open_.size);
     return session;

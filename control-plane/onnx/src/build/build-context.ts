@@ -41,6 +41,7 @@ export class BuildContext {
 
   private constructor(
     readonly request: BuildRequest,
+    readonly limits: BuildLimits,
     readonly uploaded: Uint8Array,
     readonly golden: GoldenVectors,
     readonly calibration: DatasetSamples | null,
@@ -52,7 +53,7 @@ export class BuildContext {
   /**
    * Reads what a build needs.
    *
-   * @throws SartorError SRT_BUILD_MEMORY: the model is too large for the limit; SRT_GOLDEN_INVALID; as {@link DatasetSamples.open}
+   * @throws SartorError SRT_BUILD_MEMORY: the model is too large for the limit; SRT_DIGEST_MISMATCH; SRT_GOLDEN_INVALID; as {@link DatasetSamples.open}
    */
   static async open(
     request: BuildRequest,
@@ -70,11 +71,21 @@ export class BuildContext {
       );
     }
     const uploaded = new Uint8Array(await readFile(request.modelPath));
+    // Cards name this digest as where a variant comes from.
+    const digest = digestOf(uploaded);
+    if (digest !== request.modelDigest) {
+      throw new SartorError(
+        "SRT_DIGEST_MISMATCH",
+        `The model to build from has the digest ${digest}, not ${request.modelDigest}; the stored content is damaged.`,
+        { details: { digest, expected: request.modelDigest } },
+      );
+    }
     const golden = readGoldenVectors(await readFile(request.goldenPath), request.manifest);
     const open = async (file: BuildRequest["calibration"]) =>
       file === null ? null : await DatasetSamples.open(file.path, request.manifest);
     return new BuildContext(
       request,
+      limits,
       uploaded,
       golden,
       await open(request.calibration),

@@ -22,7 +22,7 @@ export interface BuildOptions {
  * their names when they are whole. The same request gives the same bytes, whatever was made or cancelled before.
  *
  * @throws SartorError SRT_BUILD_MEMORY, SRT_BUILD_TIMED_OUT, SRT_BUILD_CRASHED; for the model SRT_MODEL_NOT_ONNX, SRT_MODEL_UNSUPPORTED,
- *   SRT_QUANTIZE_NOT_FINITE; for the golden vectors SRT_GOLDEN_INVALID, SRT_GOLDEN_MISMATCH; for datasets SRT_DATASET_INVALID,
+ *   SRT_QUANTIZE_NOT_FINITE, SRT_DIGEST_MISMATCH; for the golden vectors SRT_GOLDEN_INVALID, SRT_GOLDEN_MISMATCH; for datasets SRT_DATASET_INVALID,
  *   SRT_CALIBRATION_SHAPE, SRT_CALIBRATION_EMPTY, SRT_CALIBRATION_NOT_FINITE
  */
 export async function buildVariants(request: BuildRequest, options: BuildOptions): Promise<void> {

@@ -1,3 +1,4 @@
+export { searchSamples } from "./build-network.js";
 export * from "./build-request.js";
 export { type BuildOptions, buildVariants, DEFAULT_BUILD_LIMITS } from "./build-variants.js";
 export { DatasetSamples, type ReadOptions, type SampleManifest } from "./dataset-samples.js";

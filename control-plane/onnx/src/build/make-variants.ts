@@ -4,6 +4,7 @@ import { classificationReport } from "../measure/index.js";
 import { type JudgedVariant, judgeVariant } from "./accuracy-gate.js";
 import { BuildContext, digestOf } from "./build-context.js";
 import type { BuildEvent, BuildLimits, BuildRequest, MadeVariant } from "./build-request.js";
+import { memoryFailure } from "./memory-failure.js";
 import { planConverted } from "./plan-converted.js";
 import { planProgress } from "./plan-progress.js";
 import { planStatic } from "./plan-static.js";
@@ -27,6 +28,8 @@ export async function makeVariants(
   try {
     const prepared = await prepareNetwork(context);
     await new VariantMaker(context, prepared).run();
+  } catch (thrown) {
+    throw memoryFailure(thrown, limits.memoryBytes) ?? thrown;
   } finally {
     await context.close();
   }
@@ -72,7 +75,9 @@ class VariantMaker {
       try {
         await emit({ type: "made", variant: await this.#make(name) });
       } catch (thrown) {
-        await emit({ type: "refused", name, error: refusalOf(thrown).toBody() });
+        // No variant could survive that.
+        if (memoryFailure(thrown, this.context.limits.memoryBytes) !== undefined) throw thrown;
+        await emit({ type: "refused", name, error: SartorError.from(thrown).toBody() });
       }
       this.#progress.finish(`make:${name}`);
     }
@@ -186,12 +191,4 @@ function notesOn({ floatLayers, report, outputDecibels }: JudgedVariant): string
     notes.push("How accurate it is, nobody knows: there was no sample to compare it with fp32.");
   }
   return notes;
-}
-
-/** What one variant is refused with. What no variant could survive is thrown. */
-function refusalOf(thrown: unknown): SartorError {
-  if (thrown instanceof RangeError && /allocation failed|Invalid (typed )?array length/i.test(thrown.message)) {
-    throw new SartorError("SRT_BUILD_MEMORY", `A build needs more memory: ${thrown.message}.`, { cause: thrown });
-  }
-  return SartorError.from(thrown);
 }

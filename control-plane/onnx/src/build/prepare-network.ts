@@ -8,6 +8,7 @@ import type { BuildContext } from "./build-context.js";
 import { BuildNetwork } from "./build-network.js";
 import { checkWeights } from "./check-weights.js";
 import { describeNetwork, type NetworkDescription } from "./describe-network.js";
+import { memoryFailure } from "./memory-failure.js";
 import type { BuildProgress } from "./progress.js";
 
 /** The version's fp32 network, from which every variant is made. */
@@ -66,6 +67,8 @@ async function fold(context: BuildContext): Promise<{ model: Uint8Array; notes: 
     problem = `the folded model differs by ${largestAbsoluteError.toPrecision(3)} on the golden vectors`;
   } catch (error) {
     if (!(error instanceof SartorError) || error.code === "SRT_MODEL_NOT_ONNX") throw error;
+    // The model is not to blame, and a build with more memory would fold it.
+    if (memoryFailure(error, context.limits.memoryBytes) !== undefined) throw error;
     problem = error.message.replace(/\.$/, "");
   }
   // What cannot run at all says so here.

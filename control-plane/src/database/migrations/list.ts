@@ -7,6 +7,7 @@ import { telemetryMigration } from "./0040-telemetry.js";
 import { deviceEventsMigration } from "./0050-device-events.js";
 import { variantsMigration } from "./0060-variants.js";
 import { tailoringMigration } from "./0070-tailoring.js";
+import { offeredVariantsMigration } from "./0080-offered-variants.js";
 import { certificatesMigration } from "./0085-certificates.js";
 import { signingMigration } from "./0090-signing.js";
 import { peopleMigration } from "./0095-people.js";
@@ -21,7 +22,8 @@ export const MIGRATIONS: readonly SchemaMigration[] = [
   deviceEventsMigration,
   variantsMigration,
   tailoringMigration,
-  signingMigration,
+  offeredVariantsMigration,
   certificatesMigration,
+  signingMigration,
   peopleMigration,
 ];
