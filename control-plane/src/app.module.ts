@@ -1,4 +1,5 @@
 import { type DynamicModule, Module } from "@nestjs/common";
+import { AuditModule } from "./audit/index.js";
 import { AuthModule } from "./auth/index.js";
 import { BundlesModule } from "./bundles/index.js";
 import { type Clock, ConfigModule, type Settings } from "./config/index.js";
@@ -38,6 +39,7 @@ export class AppModule {
         SigningModule,
         RolloutsModule,
         TelemetryModule,
+        AuditModule,
         DashboardApiModule,
       ],
     };

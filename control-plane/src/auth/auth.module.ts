@@ -14,14 +14,16 @@ import { EnrolmentService } from "./enrolment.service.js";
 import { EnrolmentsRepository } from "./enrolments.repository.js";
 import { OperatorToken } from "./operator-token.js";
 import { OwnCertificates } from "./own-certificates.service.js";
+import { Credentials } from "./people/credentials.service.js";
+import { PEOPLE_CONTROLLERS, PEOPLE_PROVIDERS } from "./people/people-parts.js";
 import { Renewals } from "./renewals.service.js";
 import { RevocationList } from "./revocation-list.service.js";
 import { StrangersLimit } from "./strangers-limit.js";
 
-/** Who may do what: operators, devices. Global: inject `OperatorToken`, `DeviceIdentities` or `OwnCertificates`. */
+/** Who may do what: people, programs, devices. Global: inject `Credentials`, `DeviceIdentities` or `OwnCertificates`. */
 @Global()
 @Module({
-  controllers: [EnrolmentController, CertificatesController],
+  controllers: [EnrolmentController, CertificatesController, ...PEOPLE_CONTROLLERS],
   providers: [
     CertificatesRepository,
     DeviceConnections,
@@ -33,6 +35,7 @@ import { StrangersLimit } from "./strangers-limit.js";
     Renewals,
     RevocationList,
     StrangersLimit,
+    ...PEOPLE_PROVIDERS,
     {
       provide: OperatorToken,
       inject: [Settings, Ids],
@@ -46,6 +49,6 @@ import { StrangersLimit } from "./strangers-limit.js";
     },
     { provide: APP_GUARD, useClass: AccessGuard },
   ],
-  exports: [OperatorToken, DeviceHttps, DeviceIdentities, OwnCertificates],
+  exports: [Credentials, OperatorToken, DeviceHttps, DeviceIdentities, OwnCertificates],
 })
 export class AuthModule {}

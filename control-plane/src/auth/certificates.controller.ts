@@ -18,7 +18,7 @@ import {
 } from "@sartor/shared/protocol";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
-import { addressOf, DeviceRoute, deviceSocketOf, EveryoneRoute, NewcomerRoute } from "../http/index.js";
+import { addressOf, DeviceRoute, deviceSocketOf, EveryoneRoute, LeastRole, NewcomerRoute } from "../http/index.js";
 import { CertificateAuthority } from "./certificate-authority.js";
 import { DeviceIdentities } from "./device-identities.service.js";
 import { peerCertificateOf } from "./peer-certificate.js";
@@ -93,6 +93,7 @@ export class CertificatesController {
     return this.renewals.renewLate(body, addressOf(request));
   }
 
+  @LeastRole("admin")
   @Post("certificates/servers")
   @ApiOperation({ summary: "A certificate for an external broker, which devices trust by this control plane's root" })
   @ApiCreatedResponse({ standardSchema: serverCertificateReplySchema })
@@ -102,6 +103,7 @@ export class CertificatesController {
     return this.renewals.issueServer(body);
   }
 
+  @LeastRole("viewer")
   @Get("devices/:deviceId/certificates")
   @ApiOperation({ summary: "A device's certificates, the newest first" })
   @ApiOkResponse({ standardSchema: deviceCertificatesReplySchema })
@@ -109,6 +111,7 @@ export class CertificatesController {
     return this.identities.certificatesOf(deviceId);
   }
 
+  @LeastRole("admin")
   @Post("devices/:deviceId/revoke")
   @HttpCode(200)
   @ApiOperation({ summary: "End a device's access at once: all its certificates, and its live connections" })

@@ -21,7 +21,7 @@ import {
   pendingEnrolmentsReplySchema,
 } from "@sartor/shared/protocol";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { addressOf, NewcomerRoute } from "../http/index.js";
+import { AuditedByEvent, addressOf, LeastRole, NewcomerRoute } from "../http/index.js";
 import { EnrolmentService } from "./enrolment.service.js";
 
 @ApiTags("enrolment")
@@ -29,6 +29,7 @@ import { EnrolmentService } from "./enrolment.service.js";
 export class EnrolmentController {
   constructor(private readonly enrolment: EnrolmentService) {}
 
+  @LeastRole("operator")
   @Post("enrolment-tokens")
   @ApiOperation({ summary: "Make a one-time token that enrols one device, or gives a device that is there a new key" })
   @ApiCreatedResponse({ standardSchema: enrolmentTokenReplySchema })
@@ -38,6 +39,7 @@ export class EnrolmentController {
     return this.enrolment.createToken(body);
   }
 
+  @LeastRole("operator")
   @Post("enrolments/keys")
   @ApiOperation({ summary: "Allow the device with a key to enrol without a token: before it asks, or when it waits" })
   @ApiCreatedResponse({ standardSchema: enrolmentKeyReplySchema })
@@ -45,6 +47,7 @@ export class EnrolmentController {
     return this.enrolment.allowKey(body);
   }
 
+  @LeastRole("viewer")
   @Get("enrolments/pending")
   @ApiOperation({ summary: "Devices that asked without a token; compare the fingerprint with what the device shows" })
   @ApiOkResponse({ standardSchema: pendingEnrolmentsReplySchema })
@@ -53,6 +56,7 @@ export class EnrolmentController {
   }
 
   @NewcomerRoute()
+  @AuditedByEvent()
   @Post("enrolments")
   @HttpCode(200)
   @ApiOperation({ summary: "Redeem a token: called by a device, with a request for a key of its own making" })
@@ -65,6 +69,7 @@ export class EnrolmentController {
   }
 
   @NewcomerRoute()
+  @AuditedByEvent()
   @Post("enrolments/pending")
   @ApiOperation({ summary: "Ask without a token: enrols when an operator allowed the key, waits until then" })
   @ApiOkResponse({ standardSchema: enrolmentReplySchema })

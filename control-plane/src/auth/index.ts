@@ -7,3 +7,4 @@ export { DeviceIdentities } from "./device-identities.service.js";
 export { OperatorToken } from "./operator-token.js";
 export { OwnCertificates, type TlsCredentials } from "./own-certificates.service.js";
 export { type PeerCertificate, peerCertificateOf, revoked } from "./peer-certificate.js";
+export { Credentials } from "./people/credentials.service.js";

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { SartorError } from "@sartor/shared/errors";
+import { type OidcSettings, oidcSettings } from "./oidc-settings.js";
 import { type Environment, SettingsReader } from "./settings-reader.js";
 
 /** How much is logged: each level includes the ones before it. */
@@ -106,6 +107,20 @@ export class Settings {
    */
   readonly directorExpiryDays: number;
 
+  /** `SARTOR_SESSION_IDLE_MINUTES`: a login that was not used for so long ends, min. */
+  readonly sessionIdleMinutes: number;
+  /** `SARTOR_SESSION_HOURS`: a login ends after this time however much it is used, h. */
+  readonly sessionHours: number;
+  /** `SARTOR_LOGINS_PER_MINUTE`: login attempts of one address, and for one user name, in a minute. */
+  readonly loginsPerMinute: number;
+  /** `SARTOR_OPERATOR_TOKEN_ALWAYS`: the operator token counts even where an admin has disabled it: to get in again. */
+  readonly operatorTokenAlways: boolean;
+  /**
+   * `SARTOR_OIDC_ISSUER`, `SARTOR_OIDC_CLIENT_ID`, `SARTOR_OIDC_CLIENT_SECRET` (or `_FILE`), `SARTOR_OIDC_SCOPE`, `SARTOR_OIDC_ROLE_CLAIM`,
+   * `SARTOR_OIDC_ROLES`: login at an identity provider; the first two switch it on.
+   */
+  readonly oidc: OidcSettings | undefined;
+
   constructor(read: SettingsReader) {
     this.stateDir = read.path("SARTOR_STATE_DIR", ".sartor/control-plane");
     this.httpHost = read.text("SARTOR_HTTP_HOST", "127.0.0.1");
@@ -159,6 +174,11 @@ export class Settings {
     this.buildTimeSeconds = read.integer("SARTOR_BUILD_TIME_SECONDS", 3_600, 1, 604_800);
     this.buildsAtOnce = read.integer("SARTOR_BUILDS_AT_ONCE", 1, 1, 64);
     this.directorExpiryDays = read.integer("SARTOR_DIRECTOR_EXPIRY_DAYS", 7, 1, 90);
+    this.sessionIdleMinutes = read.integer("SARTOR_SESSION_IDLE_MINUTES", 480, 1, 43_200);
+    this.sessionHours = read.integer("SARTOR_SESSION_HOURS", 168, 1, 8_760);
+    this.loginsPerMinute = read.integer("SARTOR_LOGINS_PER_MINUTE", 10, 1, 100_000);
+    this.operatorTokenAlways = read.boolean("SARTOR_OPERATOR_TOKEN_ALWAYS", false);
+    this.oidc = oidcSettings(read);
     this.buildAutomatically = read.boolean("SARTOR_BUILD_AUTOMATICALLY", true);
   }
 }

@@ -4,8 +4,10 @@ import { type OnGatewayConnection, WebSocketGateway } from "@nestjs/websockets";
 import type { LiveEvent } from "@sartor/shared/protocol";
 import type { RawData, WebSocket } from "ws";
 import { z } from "zod";
-import { OperatorToken } from "../auth/index.js";
+import { Credentials } from "../auth/index.js";
 import { PublicAddresses, Settings } from "../config/index.js";
+import { EventBus } from "../events/index.js";
+import type { Person } from "../http/index.js";
 import { LiveClient } from "./live-client.js";
 import { LiveEvents } from "./live-events.service.js";
 import { WaitingRoom } from "./waiting-room.js";
@@ -24,7 +26,11 @@ const CHECK_INTERVAL_MS = 15_000;
 const POLICY = 1008;
 const TRY_LATER = 1013;
 
-const authenticateSchema = z.object({ type: z.literal("authenticate"), token: z.string().max(512) });
+/** A token, or what proves that a page with a cookie is ours. */
+const authenticateSchema = z.union([
+  z.object({ type: z.literal("authenticate"), token: z.string().max(512) }),
+  z.object({ type: z.literal("authenticate"), csrf: z.string().max(512) }),
+]);
 
 /** The WebSocket `/api/v1/live`: the first message authenticates, then changes come as they happen. */
 @WebSocketGateway({ path: "/api/v1/live", maxPayload: MOST_MESSAGE_BYTES, perMessageDeflate: false })
@@ -36,14 +42,25 @@ export class LiveGateway implements OnGatewayConnection<WebSocket>, OnModuleDest
   #clients = 0;
   /** Sockets that have not answered the last ping. */
   readonly #silent = new WeakSet<WebSocket>();
+  /** Who is at the other end. */
+  readonly #people = new Map<WebSocket, Person>();
   readonly #timer: NodeJS.Timeout;
 
   constructor(
-    private readonly operator: OperatorToken,
+    private readonly credentials: Credentials,
     private readonly live: LiveEvents,
     private readonly addresses: PublicAddresses,
     private readonly settings: Settings,
+    events: EventBus,
   ) {
+    events.on("person.access_ended", (ended) => {
+      for (const [socket, person] of this.#people) {
+        const theirs =
+          "personId" in ended ? person.personId === ended.personId : person.credentialId === ended.credentialId;
+        // A user's other sessions may hold still.
+        if (theirs) void this.closeUnlessHolds(socket, person);
+      }
+    });
     this.#timer = setInterval(() => this.check(), CHECK_INTERVAL_MS).unref();
   }
 
@@ -67,7 +84,7 @@ export class LiveGateway implements OnGatewayConnection<WebSocket>, OnModuleDest
     });
     socket.once("message", (data: RawData) => {
       clearTimeout(deadline);
-      this.authenticate(socket, data);
+      void this.authenticate(socket, data, request.headers.cookie);
     });
   }
 
@@ -76,10 +93,11 @@ export class LiveGateway implements OnGatewayConnection<WebSocket>, OnModuleDest
     for (const socket of this.#sockets) socket.close(1001, "the control plane stops");
   }
 
-  private authenticate(socket: WebSocket, data: RawData): void {
+  private async authenticate(socket: WebSocket, data: RawData, cookie: string | undefined): Promise<void> {
     const message = authenticateSchema.safeParse(parseJson(data));
-    if (!message.success || !this.operator.matches(message.data.token)) {
-      socket.close(POLICY, "the first message must authenticate with the operator's token");
+    const person = message.success ? await this.personOf(message.data, cookie) : undefined;
+    if (person === undefined) {
+      socket.close(POLICY, "the first message must authenticate");
       return;
     }
     this.#waiting.leave(socket);
@@ -90,14 +108,40 @@ export class LiveGateway implements OnGatewayConnection<WebSocket>, OnModuleDest
     // Displaced while its token was on the way.
     if (socket.readyState !== socket.OPEN) return;
     this.#clients += 1;
+    this.#people.set(socket, person);
     socket.once("close", () => {
       this.#clients -= 1;
+      this.#people.delete(socket);
     });
+    // Its access may have ended while it was being looked up.
+    void this.closeUnlessHolds(socket, person);
     const client = new LiveClient(socket);
     socket.send(JSON.stringify({ type: "ready" } satisfies LiveEvent));
     const leave = this.live.join(client);
     socket.once("close", leave);
     this.#logger.debug(`A live client joined (${this.#clients} of them).`);
+  }
+
+  /** Who that is; undefined for nobody who may watch. Watching shows everything, so a token that is limited to parts may not. */
+  private async personOf(
+    message: z.infer<typeof authenticateSchema>,
+    cookie: string | undefined,
+  ): Promise<Person | undefined> {
+    try {
+      const person = await ("token" in message
+        ? this.credentials.identifyToken(message.token)
+        : this.credentials.identifyPage(cookie, message.csrf));
+      return person.scopes === null ? person : undefined;
+    } catch (error) {
+      this.#logger.debug(`A live client was refused: ${error instanceof Error ? error.message : error}`);
+      return undefined;
+    }
+  }
+
+  private async closeUnlessHolds(socket: WebSocket, person: Person): Promise<void> {
+    // Where the database does not answer, nothing is known: the next check asks again.
+    if (await this.credentials.holds(person).catch(() => true)) return;
+    socket.close(POLICY, "the session is over");
   }
 
   /** As Fastify's `request.ip` does it: a proxy is only believed where an operator said so. */
@@ -124,6 +168,8 @@ export class LiveGateway implements OnGatewayConnection<WebSocket>, OnModuleDest
       }
       this.#silent.add(socket);
       socket.ping();
+      const person = this.#people.get(socket);
+      if (person !== undefined) void this.closeUnlessHolds(socket, person);
     }
     this.live.recoverAll();
   }

@@ -13,6 +13,7 @@ import {
   shortTextSchema,
 } from "@sartor/shared/protocol";
 import { z } from "zod";
+import { LeastRole } from "../http/index.js";
 import { EVENTS_KEPT } from "./device-events.repository.js";
 import { DevicesService } from "./devices.service.js";
 
@@ -31,6 +32,7 @@ const devicePageSchema = pageOf(deviceSummarySchema).meta({ id: "DevicePage" });
 export class DevicesController {
   constructor(private readonly devices: DevicesService) {}
 
+  @LeastRole("viewer")
   @Get()
   @ApiOperation({ summary: "List devices by id; filter by presence and by a part of name, id or board" })
   @ApiOkResponse({ standardSchema: devicePageSchema })
@@ -39,6 +41,7 @@ export class DevicesController {
     return this.devices.list({ ...filter, after: cursor });
   }
 
+  @LeastRole("viewer")
   @Get(":deviceId")
   @ApiOperation({ summary: "All that is known of a device" })
   @ApiOkResponse({ standardSchema: deviceDetailSchema })
@@ -46,6 +49,7 @@ export class DevicesController {
     return this.devices.detail(deviceId);
   }
 
+  @LeastRole("viewer")
   @Get(":deviceId/events")
   @ApiOperation({ summary: `What a device told its operators, newest first; the newest ${EVENTS_KEPT} are kept` })
   @ApiOkResponse({ standardSchema: deviceEventsReplySchema })
@@ -56,6 +60,7 @@ export class DevicesController {
     return this.devices.eventsOf(deviceId, query.limit);
   }
 
+  @LeastRole("operator")
   @Patch(":deviceId")
   @ApiOperation({ summary: "Change a device's name" })
   @ApiOkResponse({ standardSchema: deviceDetailSchema })
@@ -66,6 +71,7 @@ export class DevicesController {
     return this.devices.rename(deviceId, body.name);
   }
 
+  @LeastRole("admin")
   @Delete(":deviceId")
   @HttpCode(204)
   @ApiOperation({ summary: "Remove a device: its credential ends at once, its live session too" })

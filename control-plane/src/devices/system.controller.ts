@@ -3,6 +3,7 @@ import { ApiOkResponse, ApiOperation, ApiTags } from "@nestjs/swagger";
 import { type SystemView, systemViewSchema } from "@sartor/shared/protocol";
 import { Clock, PublicAddresses, Settings, VERSION } from "../config/index.js";
 import { Database } from "../database/index.js";
+import { LeastRole } from "../http/index.js";
 import { IngestService } from "../ingest/index.js";
 import { DevicesService } from "./devices.service.js";
 
@@ -22,6 +23,7 @@ export class SystemController {
     this.#startedAt = clock.now();
   }
 
+  @LeastRole("viewer")
   @Get()
   @ApiOperation({ summary: "What a newcomer wants to know: version, addresses, where state lives" })
   @ApiOkResponse({ standardSchema: systemViewSchema })

@@ -4,6 +4,7 @@ import type {
   DeviceEventView,
   Inventory,
   ReportedState,
+  Role,
   TelemetryWindow,
   TuningReport,
 } from "@sartor/shared/protocol";
@@ -49,6 +50,30 @@ export interface EventMap {
   };
   /** A device's credential is no longer valid. */
   "device.revoked": { readonly deviceId: string };
+
+  /** A user, or one session or API token, has no access any more: live connections are closed. */
+  "person.access_ended": { readonly personId: string } | { readonly credentialId: string };
+  /** Somebody logged in at the identity provider. */
+  "person.logged_in": {
+    readonly name: string;
+    readonly role: Role;
+    readonly address: string;
+    readonly correlationId: string;
+  };
+  /** Somebody whose credential counts asked for what it does not allow. */
+  "person.refused": {
+    readonly kind: "user" | "api_token" | "operator_token";
+    readonly id: string;
+    readonly name: string;
+    readonly role: Role;
+    readonly address: string;
+    readonly method: string;
+    readonly route: string;
+    readonly target: Readonly<Record<string, string>>;
+    readonly code: string;
+    readonly status: number;
+    readonly correlationId: string;
+  };
 
   // --- devices ---------------------------------------------------------------------------------
   /** Anything that a DeviceSummary shows has changed. */

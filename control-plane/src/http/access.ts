@@ -1,4 +1,6 @@
 import { applyDecorators, createParamDecorator, type ExecutionContext, SetMetadata } from "@nestjs/common";
+import { ApiExtension } from "@nestjs/swagger";
+import type { ApiScope, Role } from "@sartor/shared/protocol";
 import type { FastifyRequest } from "fastify";
 
 /**
@@ -32,10 +34,51 @@ function withoutCredential(access: Access): MethodDecorator & ClassDecorator {
 /** Enrolled devices may call this route; they show their certificate in the TLS handshake. */
 export const DeviceRoute = (): MethodDecorator & ClassDecorator => SetMetadata(ACCESS, "device" satisfies Access);
 
+/** Metadata key of {@link LeastRole}. */
+export const LEAST_ROLE = "sartor:least-role";
+/** Metadata keys that only the audit log reads. */
+export const CHANGES_NOTHING = "sartor:changes-nothing";
+export const AUDITED_BY_EVENT = "sartor:audited-by-event";
+
+/** The least role of whoever may call an operators' route. Every such route names one: without it, only admins may. */
+export const LeastRole = (role: Role): MethodDecorator & ClassDecorator =>
+  applyDecorators(SetMetadata(LEAST_ROLE, role), ApiExtension("x-least-role", role));
+
+/** A POST that only computes: nothing to write into the audit log, and nothing that a viewer may not do. */
+export const ChangesNothing = (): MethodDecorator => SetMetadata(CHANGES_NOTHING, true);
+
+/** What this route does is written into the audit log by an event that says more. */
+export const AuditedByEvent = (): MethodDecorator => SetMetadata(AUDITED_BY_EVENT, true);
+
+/** A person or a program that operates the control plane, by the credential that came with a request. */
+export interface Person {
+  readonly kind: "user" | "api_token" | "operator_token";
+  /** Of the user or the API token; empty for the operator token. */
+  readonly id: string;
+  readonly name: string;
+  readonly role: Role;
+  /** Parts of the REST interface that an API token is limited to; null means all. */
+  readonly scopes: readonly ApiScope[] | null;
+  /** The user behind it; null where there is none. */
+  readonly personId: string | null;
+  /** Names the session or the API token, so that it can be ended; no secret. */
+  readonly credentialId: string;
+  readonly expiresAt: number | null;
+}
+
 /** A request after the guard: who is behind it. */
 export interface AuthenticatedRequest extends FastifyRequest {
   deviceId?: string;
+  person?: Person;
+  /** What a handler adds to the target of its audit entry; never a secret. */
+  auditTarget?: Record<string, string>;
 }
+
+/** Parameter decorator: who calls an operators' route. */
+export const CurrentPerson = createParamDecorator(
+  (_data: unknown, context: ExecutionContext): Person | undefined =>
+    context.switchToHttp().getRequest<AuthenticatedRequest>().person,
+);
 
 /** Parameter decorator: the id of the device that calls a {@link DeviceRoute}. */
 export const CurrentDevice = createParamDecorator(

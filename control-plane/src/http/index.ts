@@ -1,11 +1,19 @@
 export {
   ACCESS,
   type Access,
+  AUDITED_BY_EVENT,
+  AuditedByEvent,
   type AuthenticatedRequest,
+  CHANGES_NOTHING,
+  ChangesNothing,
   CurrentDevice,
+  CurrentPerson,
   DeviceRoute,
   EveryoneRoute,
+  LEAST_ROLE,
+  LeastRole,
   NewcomerRoute,
+  type Person,
   Public,
 } from "./access.js";
 export { allowLongUpload } from "./body-deadline.js";

@@ -12,6 +12,7 @@ import {
 } from "@sartor/shared/protocol";
 import type { FastifyReply } from "fastify";
 import { z } from "zod";
+import { LeastRole } from "../http/index.js";
 import { DatasetsService } from "./datasets.service.js";
 
 const listQuerySchema = z.object({
@@ -26,6 +27,7 @@ const pageSchema = pageOf(datasetViewSchema).meta({ id: "DatasetPage" });
 export class DatasetsController {
   constructor(private readonly datasets: DatasetsService) {}
 
+  @LeastRole("operator")
   @Post()
   @ApiOperation({ summary: "Add samples out of uploaded content; sent again, it answers the same with 200" })
   @ApiCreatedResponse({ standardSchema: datasetViewSchema })
@@ -40,6 +42,7 @@ export class DatasetsController {
     return dataset;
   }
 
+  @LeastRole("viewer")
   @Get()
   @ApiOperation({ summary: "All datasets of a model, newest first" })
   @ApiOkResponse({ standardSchema: pageSchema })
@@ -50,6 +53,7 @@ export class DatasetsController {
     return this.datasets.list(name, query.limit, query.cursor);
   }
 
+  @LeastRole("viewer")
   @Get(":datasetId")
   @ApiOperation({ summary: "One dataset" })
   @ApiOkResponse({ standardSchema: datasetViewSchema })
@@ -60,6 +64,7 @@ export class DatasetsController {
     return this.datasets.get(name, datasetId);
   }
 
+  @LeastRole("operator")
   @Delete(":datasetId")
   @HttpCode(204)
   @ApiOperation({ summary: "Forget a dataset that no build reads; variants that were made with it stay" })

@@ -13,6 +13,7 @@ import {
 } from "@sartor/shared/protocol";
 import type { FastifyReply } from "fastify";
 import { z } from "zod";
+import { LeastRole } from "../http/index.js";
 import { ModelsService } from "./models.service.js";
 
 const listQuerySchema = z.object({
@@ -27,6 +28,7 @@ const pageSchema = pageOf(modelVersionViewSchema).meta({ id: "ModelVersionPage" 
 export class ModelsController {
   constructor(private readonly models: ModelsService) {}
 
+  @LeastRole("viewer")
   @Get()
   @ApiOperation({ summary: "All model versions, newest first" })
   @ApiOkResponse({ standardSchema: pageSchema })
@@ -34,6 +36,7 @@ export class ModelsController {
     return this.models.list(query.limit, query.cursor);
   }
 
+  @LeastRole("viewer")
   @Get(":name/versions/:version")
   @ApiOperation({ summary: "One version of a model" })
   @ApiOkResponse({ standardSchema: modelVersionViewSchema })
@@ -44,6 +47,7 @@ export class ModelsController {
     return this.models.get(name, version);
   }
 
+  @LeastRole("operator")
   @Post(":name/versions")
   @ApiOperation({ summary: "Register a version out of uploaded content; sent again, it answers the same with 200" })
   @ApiCreatedResponse({ standardSchema: modelVersionViewSchema })

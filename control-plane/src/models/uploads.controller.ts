@@ -4,6 +4,7 @@ import { ApiBody, ApiConsumes, ApiCreatedResponse, ApiHeader, ApiOperation, ApiT
 import { SartorError } from "@sartor/shared/errors";
 import { LIMITS, type UploadReply, uploadReplySchema } from "@sartor/shared/protocol";
 import type { FastifyRequest } from "fastify";
+import { LeastRole } from "../http/index.js";
 import { announcedDigest } from "./announced-digest.js";
 import { BlobCatalog } from "./blob-catalog.service.js";
 
@@ -15,6 +16,7 @@ const LINGER_MS = 5_000;
 export class UploadsController {
   constructor(private readonly blobs: BlobCatalog) {}
 
+  @LeastRole("operator")
   @Post()
   @ApiOperation({ summary: "Store content under its digest; what nothing refers to is removed after a day" })
   @ApiConsumes("application/octet-stream")

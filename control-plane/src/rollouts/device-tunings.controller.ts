@@ -1,6 +1,7 @@
 import { Body, Controller, HttpCode, Param, Post } from "@nestjs/common";
 import { ApiAcceptedResponse, ApiOperation, ApiTags } from "@nestjs/swagger";
 import { type TuningView, tuningRequestSchema, tuningViewSchema } from "@sartor/shared/protocol";
+import { LeastRole } from "../http/index.js";
 import { TuningFlow, type TuningRequestOrder } from "./tuning-flow.service.js";
 
 /** Orders tunings; reading them is tailoring's. */
@@ -9,6 +10,7 @@ import { TuningFlow, type TuningRequestOrder } from "./tuning-flow.service.js";
 export class DeviceTuningsController {
   constructor(private readonly flow: TuningFlow) {}
 
+  @LeastRole("operator")
   @Post(":deviceId/tunings")
   @HttpCode(202)
   @ApiOperation({ summary: "Have a device measure the candidates of its plan; one that is under way is canceled" })

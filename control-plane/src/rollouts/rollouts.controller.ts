@@ -14,6 +14,7 @@ import {
   ulidSchema,
 } from "@sartor/shared/protocol";
 import { z } from "zod";
+import { LeastRole } from "../http/index.js";
 import { DEPLOYMENTS_AT_ONCE, type RolloutOrder, RolloutsService } from "./rollouts.service.js";
 
 const listQuerySchema = z.object({
@@ -35,6 +36,7 @@ const deploymentPageSchema = pageOf(deviceDeploymentViewSchema).meta({ id: "Devi
 export class RolloutsController {
   constructor(private readonly rollouts: RolloutsService) {}
 
+  @LeastRole("operator")
   @Post()
   @ApiOperation({ summary: "Order a rollout; it makes progress by itself" })
   @ApiCreatedResponse({ standardSchema: rolloutSummarySchema })
@@ -42,6 +44,7 @@ export class RolloutsController {
     return this.rollouts.create(order);
   }
 
+  @LeastRole("viewer")
   @Get()
   @ApiOperation({ summary: "All rollouts, newest first" })
   @ApiOkResponse({ standardSchema: pageSchema })
@@ -49,6 +52,7 @@ export class RolloutsController {
     return this.rollouts.list(query.limit, query.cursor);
   }
 
+  @LeastRole("viewer")
   @Get(":rolloutId")
   @ApiOperation({ summary: "A rollout with its first 1,000 deployments, by device id" })
   @ApiOkResponse({ standardSchema: rolloutDetailSchema })
@@ -56,6 +60,7 @@ export class RolloutsController {
     return this.rollouts.detail(rolloutId);
   }
 
+  @LeastRole("viewer")
   @Get(":rolloutId/deployments")
   @ApiOperation({ summary: "A rollout's deployments by device id, page by page" })
   @ApiOkResponse({ standardSchema: deploymentPageSchema })
@@ -66,6 +71,7 @@ export class RolloutsController {
     return this.rollouts.deployments(rolloutId, query.limit, query.cursor);
   }
 
+  @LeastRole("operator")
   @Post(":rolloutId/cancel")
   @HttpCode(202)
   @ApiOperation({ summary: "Ask a rollout to stop; devices that succeeded keep what they have" })

@@ -27,6 +27,7 @@ import {
   ulidSchema,
 } from "@sartor/shared/protocol";
 import { z } from "zod";
+import { LeastRole } from "../http/index.js";
 import { FamilyRequests } from "./family-requests.service.js";
 import { SigningRequests } from "./signing-requests.service.js";
 import { TrustStatusService } from "./trust-status.service.js";
@@ -45,6 +46,7 @@ export class TrustController {
     private readonly families: FamilyRequests,
   ) {}
 
+  @LeastRole("viewer")
   @Get("status")
   @ApiOperation({ summary: "Every role with its keys and its end, and what a person should look at" })
   @ApiOkResponse({ standardSchema: trustStatusSchema })
@@ -52,6 +54,7 @@ export class TrustController {
     return this.status.status();
   }
 
+  @LeastRole("viewer")
   @Get("online-keys")
   @ApiOperation({ summary: "The public keys that the control plane signs with by itself: the roots have to name them" })
   @ApiOkResponse({ standardSchema: trustOnlineKeysSchema })
@@ -59,6 +62,7 @@ export class TrustController {
     return this.status.onlineKeys();
   }
 
+  @LeastRole("admin")
   @Post("ceremony")
   @HttpCode(200)
   @ApiOperation({ summary: "Hand in the first roots and top-level targets; the same ones again change nothing" })
@@ -68,6 +72,7 @@ export class TrustController {
     return this.status.status();
   }
 
+  @LeastRole("viewer")
   @Get("metadata/:repository/:role")
   @ApiOperation({ summary: "What is published for a role" })
   @ApiOkResponse({ standardSchema: publishedMetadataSchema })
@@ -78,6 +83,7 @@ export class TrustController {
     return this.status.published(repository, role);
   }
 
+  @LeastRole("viewer")
   @Get("requests")
   @ApiOperation({ summary: "What waits for signatures, newest first; with all=true the last hundred that did" })
   @ApiOkResponse({ standardSchema: listSchema })
@@ -87,6 +93,7 @@ export class TrustController {
     return { items: await this.requests.list(query.all === "true") };
   }
 
+  @LeastRole("admin")
   @Post("requests")
   @ApiOperation({ summary: "Propose a new root or new top-level targets; what was open for that role is superseded" })
   @ApiCreatedResponse({ standardSchema: signingRequestDetailSchema })
@@ -94,6 +101,7 @@ export class TrustController {
     return this.requests.propose(body);
   }
 
+  @LeastRole("viewer")
   @Get("requests/:requestId")
   @ApiOperation({ summary: "One signing request: what is to be signed, what is published now, who has signed" })
   @ApiOkResponse({ standardSchema: signingRequestDetailSchema })
@@ -101,6 +109,7 @@ export class TrustController {
     return this.requests.get(requestId);
   }
 
+  @LeastRole("admin")
   @Post("requests/:requestId/signatures")
   @HttpCode(200)
   @ApiOperation({ summary: "Add a signature; with the last one that is missing the metadata is published" })
@@ -112,6 +121,7 @@ export class TrustController {
     return this.requests.addSignature(requestId, body);
   }
 
+  @LeastRole("operator")
   @Post("releases")
   @HttpCode(200)
   @ApiOperation({ summary: "Release a version, or again with a higher counter: a downgrade that is meant" })

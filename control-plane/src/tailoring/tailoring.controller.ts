@@ -15,6 +15,7 @@ import {
   ulidSchema,
 } from "@sartor/shared/protocol";
 import { z } from "zod";
+import { ChangesNothing, LeastRole } from "../http/index.js";
 import { type PlanOrder, TailoringService } from "./tailoring.service.js";
 
 const measurementsQuerySchema = z.object({
@@ -28,6 +29,8 @@ const measurementPageSchema = pageOf(tuningMeasurementSchema).meta({ id: "Tuning
 export class TailoringController {
   constructor(private readonly tailoring: TailoringService) {}
 
+  @ChangesNothing()
+  @LeastRole("viewer")
   @Post("tailoring/plans")
   @HttpCode(200)
   @ApiOperation({
@@ -38,6 +41,7 @@ export class TailoringController {
     return this.tailoring.plan(order);
   }
 
+  @LeastRole("viewer")
   @Get("firmware-profiles")
   @ApiOperation({ summary: "All firmware profiles, by id" })
   @ApiOkResponse({ standardSchema: firmwareProfilesReplySchema })
@@ -45,6 +49,7 @@ export class TailoringController {
     return { profiles: this.tailoring.firmwareProfiles() };
   }
 
+  @LeastRole("viewer")
   @Get("models/:name/versions/:version/measurements")
   @ApiOperation({ summary: "What devices measured of a version, newest first" })
   @ApiOkResponse({ standardSchema: measurementPageSchema })

@@ -2,6 +2,7 @@ import { Controller, Get, HttpCode, Param, Post, Query } from "@nestjs/common";
 import { ApiAcceptedResponse, ApiOkResponse, ApiOperation, ApiTags } from "@nestjs/swagger";
 import { type Page, pageOf, type TuningView, tuningViewSchema, ulidSchema } from "@sartor/shared/protocol";
 import { z } from "zod";
+import { LeastRole } from "../http/index.js";
 import { TUNINGS_KEPT } from "./tunings.repository.js";
 import { TuningsService } from "./tunings.service.js";
 
@@ -16,6 +17,7 @@ const tuningPageSchema = pageOf(tuningViewSchema).meta({ id: "TuningPage" });
 export class TuningsController {
   constructor(private readonly tunings: TuningsService) {}
 
+  @LeastRole("viewer")
   @Get("devices/:deviceId/tunings")
   @ApiOperation({ summary: `A device's tunings, newest first; the newest ${TUNINGS_KEPT} are kept` })
   @ApiOkResponse({ standardSchema: tuningPageSchema })
@@ -26,6 +28,7 @@ export class TuningsController {
     return this.tunings.ofDevice(deviceId, query.limit, query.cursor);
   }
 
+  @LeastRole("viewer")
   @Get("tunings/:tuningId")
   @ApiOperation({ summary: "A tuning, with what the device said" })
   @ApiOkResponse({ standardSchema: tuningViewSchema })
@@ -33,6 +36,7 @@ export class TuningsController {
     return this.tunings.get(tuningId);
   }
 
+  @LeastRole("operator")
   @Post("tunings/:tuningId/cancel")
   @HttpCode(202)
   @ApiOperation({ summary: "Have a device stop measuring" })

@@ -3,6 +3,7 @@ import { ApiOkResponse, ApiOperation, ApiTags } from "@nestjs/swagger";
 import { deviceIdSchema, type TelemetryReply, telemetryReplySchema, timestampSchema } from "@sartor/shared/protocol";
 import { z } from "zod";
 import { Clock } from "../config/index.js";
+import { LeastRole } from "../http/index.js";
 import { TelemetryService } from "./telemetry.service.js";
 
 const HOUR_MS = 3_600_000;
@@ -26,6 +27,7 @@ export class TelemetryController {
     private readonly clock: Clock,
   ) {}
 
+  @LeastRole("viewer")
   @Get(":deviceId/telemetry")
   @ApiOperation({ summary: "A device's windows in a range of time, with quantiles, and how many are missing" })
   @ApiOkResponse({ standardSchema: telemetryReplySchema })

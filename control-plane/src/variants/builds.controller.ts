@@ -15,6 +15,7 @@ import {
   variantCardSchema,
 } from "@sartor/shared/protocol";
 import { z } from "zod";
+import { LeastRole } from "../http/index.js";
 import { BuildsService } from "./builds.service.js";
 import { VariantsService } from "./variants.service.js";
 
@@ -33,6 +34,7 @@ export class BuildsController {
     private readonly variants: VariantsService,
   ) {}
 
+  @LeastRole("operator")
   @Post("models/:name/versions/:version/builds")
   @HttpCode(202)
   @ApiOperation({ summary: "Have variants of a version built" })
@@ -45,6 +47,7 @@ export class BuildsController {
     return this.builds.order(name, version, body);
   }
 
+  @LeastRole("viewer")
   @Get("models/:name/versions/:version/builds")
   @ApiOperation({ summary: "All builds of a version, newest first" })
   @ApiOkResponse({ standardSchema: pageSchema })
@@ -56,6 +59,7 @@ export class BuildsController {
     return this.builds.list(name, version, query.limit, query.cursor);
   }
 
+  @LeastRole("viewer")
   @Get("models/:name/versions/:version/variants/:variant/card")
   @ApiOperation({ summary: "What is known of a variant: accuracy, cost, calibration, lineage" })
   @ApiOkResponse({ standardSchema: variantCardSchema })
@@ -67,6 +71,7 @@ export class BuildsController {
     return this.variants.card(name, version, variant);
   }
 
+  @LeastRole("viewer")
   @Get("builds/:buildId")
   @ApiOperation({ summary: "One build and how far it is" })
   @ApiOkResponse({ standardSchema: variantBuildViewSchema })
@@ -74,6 +79,7 @@ export class BuildsController {
     return this.builds.view(buildId);
   }
 
+  @LeastRole("operator")
   @Post("builds/:buildId/cancel")
   @HttpCode(200)
   @ApiOperation({ summary: "End a build at once; what it made stays offered" })

@@ -164,7 +164,7 @@ describe("a tuning", () => {
   });
 
   it("that held back because the last switch was too recent is done again when its time is over, once", async () => {
-    const device = await enter();
+    const [device, other, last] = [await enter(), await enter(), await enter()];
     const { tuningId } = await ordered(device, { hysteresisHours: 24, budgetSeconds: 33 });
     const order = await toldToTune(device);
     const candidateId = order.candidates[0]?.candidateId ?? "";
@@ -174,7 +174,6 @@ describe("a tuning", () => {
     await device.publish("tuning", { ...report, verdict: { decision: "hold", candidateId, gain, reason } });
     await tuningThatIs(controlPlane, tuningId, "succeeded");
     ahead += 23 * 3_600_000;
-    const other = await enter();
     await ordered(other);
     await toldToTune(other);
     expect(await tuningsOf(controlPlane, device.id)).toHaveLength(1);
@@ -189,7 +188,6 @@ describe("a tuning", () => {
     await device.publish("tuning", tuningReport(device, anew, { times: { [candidateId]: 1 }, sequence: 2 }));
     await tuningThatIs(controlPlane, anew.tuningId, "succeeded");
     ahead += 25 * 3_600_000;
-    const last = await enter();
     await ordered(last);
     await toldToTune(last);
     expect(await tuningsOf(controlPlane, device.id)).toHaveLength(2);

@@ -71,6 +71,9 @@ export const peopleMigration: SchemaMigration = {
       .addColumn("sequence", "bigint", (c) => c.notNull())
       .addColumn("hash", "text", (c) => c.notNull())
       .execute();
-    await db.insertInto("audit_head").values({ id: 1, sequence: 0, hash: "0".repeat(64) }).execute();
+    await db
+      .insertInto("audit_head")
+      .values({ id: 1, sequence: 0, hash: "0".repeat(64) })
+      .execute();
   },
 };

@@ -1,1 +1,8 @@
-export { type AuditBreak, type AuditLink, AuditVerifier, auditHashInput, auditText, GENESIS_HASH } from "./audit-chain.js";
+export {
+  type AuditBreak,
+  type AuditLink,
+  AuditVerifier,
+  auditHashInput,
+  auditText,
+  GENESIS_HASH,
+} from "./audit-chain.js";

@@ -1,0 +1,84 @@
+import { setImmediate as pause } from "node:timers/promises";
+import { Injectable } from "@nestjs/common";
+import { type AuditLink, AuditVerifier, GENESIS_HASH } from "@sartor/shared/domain/audit";
+import { SartorError } from "@sartor/shared/errors";
+import type { AuditEntry, AuditHead, ChainedAuditEntry } from "@sartor/shared/protocol";
+import { Clock } from "../config/index.js";
+import { type AuditFact, AuditRepository, sha256 } from "./audit.repository.js";
+
+/** Entries that are read at once when the chain is followed. */
+const READ_AT_ONCE = 500;
+
+/** The log of who did what: each entry's hash covers the one before. */
+@Injectable()
+export class Audit {
+  constructor(
+    private readonly repository: AuditRepository,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Appends an entry of now; resolves once it is committed. */
+  append(fact: Omit<AuditFact, "at">): Promise<number> {
+    return this.repository.append({ at: this.clock.now(), ...fact });
+  }
+
+  head(): Promise<AuditHead> {
+    return this.repository.head();
+  }
+
+  /** A page of the log. */
+  async page(order: "newest" | "oldest", cursor: number | undefined, limit: number) {
+    const links =
+      order === "oldest"
+        ? await this.repository.after(cursor ?? 0, limit + 1)
+        : await this.repository.before(cursor ?? Number.MAX_SAFE_INTEGER, limit + 1);
+    const items = links.slice(0, limit);
+    const last = items.at(-1);
+    return {
+      items: items.map(chainedOf),
+      nextCursor: links.length > limit && last !== undefined ? String(last.sequence) : null,
+    };
+  }
+
+  /**
+   * Follows the chain from its first entry to its end.
+   *
+   * @throws SartorError SRT_AUDIT_BROKEN naming the first entry that does not fit
+   */
+  async verify(): Promise<AuditHead> {
+    // Read first: what is appended meanwhile comes behind it.
+    const end = await this.repository.head();
+    const verifier = new AuditVerifier(sha256);
+    if (end.sequence === 0 && end.hash !== GENESIS_HASH) throw broken(1, "the end of the chain was removed");
+    for (;;) {
+      const { sequence } = verifier.head;
+      // Not past the end that was read: the writer may be in the middle of the next batch on another control plane.
+      const links = (await this.repository.after(sequence, READ_AT_ONCE)).filter(
+        (link) => link.sequence <= end.sequence,
+      );
+      for (const link of links) {
+        const found = verifier.next(link);
+        if (found !== undefined) throw broken(found.sequence, found.problem);
+      }
+      if (links.length < READ_AT_ONCE) break;
+      await pause();
+    }
+    const found = verifier.end(end);
+    if (found !== undefined) throw broken(found.sequence, found.problem);
+    return verifier.head;
+  }
+}
+
+function broken(sequence: number, problem: string): SartorError {
+  return new SartorError("SRT_AUDIT_BROKEN", `The audit log is broken at entry ${sequence}: ${problem}.`, {
+    details: { sequence, problem },
+  });
+}
+
+function chainedOf({ sequence, text, previousHash, hash }: AuditLink): ChainedAuditEntry {
+  try {
+    return { entry: JSON.parse(text) as AuditEntry, previousHash, hash };
+  } catch {
+    throw broken(sequence, "its text is damaged");
+  }
+}
