@@ -187,6 +187,7 @@ function referenceVariants(folder: string, network: Network, folded: Uint8Array)
   return variants;
 }
 
+/** Runs of a set's samples; `most` of them, one a run, where that is fewer than there are. */
 function* samplesOf(
   { shape }: Network,
   images: Float32Array,
@@ -194,9 +195,17 @@ function* samplesOf(
   most = Number.POSITIVE_INFINITY,
 ): Generator<CalibrationFeeds> {
   const length = shape.reduce((product, size) => product * size, 1);
-  const count = Math.min(most, images.length / length);
-  for (let from = 0; from < count; from += batch) {
-    const here = Math.min(batch, count - from);
+  const all = images.length / length;
+  if (most < all) {
+    // Spread evenly, as a build does: files of samples are often in the order of their classes.
+    for (let index = 0; index < most; index++) {
+      const from = Math.floor((index * all) / most);
+      yield { image: { shape: [1, ...shape], data: images.subarray(from * length, (from + 1) * length) } };
+    }
+    return;
+  }
+  for (let from = 0; from < all; from += batch) {
+    const here = Math.min(batch, all - from);
     yield { image: { shape: [here, ...shape], data: images.subarray(from * length, (from + here) * length) } };
   }
 }
