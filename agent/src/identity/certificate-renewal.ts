@@ -210,7 +210,8 @@ export class CertificateRenewal {
       const body = Buffer.from(await readBody(answer)).toString("utf8");
       const { status } = answer;
       // Without a key ceremony there is no metadata yet, but the control plane knew who asked.
-      if (status < 400 || status === 404 || body.includes('"SRT_TRUST_')) return;
+      const knowsUs = status < 500 && ![401, 403, 429].includes(status);
+      if (knowsUs || body.includes('"SRT_TRUST_NO_ROOT"')) return;
       const refusal = refusalOf({ status, json: parseOrNothing(body) }, "the use of the certificate");
       const code = status === 401 || status === 403 ? "SRT_CERTIFICATE_UNKNOWN" : "SRT_DOWNLOAD_FAILED";
       const error = refusal?.error ?? new SartorError(code, `The control plane answered with status ${status}.`);

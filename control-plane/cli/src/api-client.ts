@@ -11,11 +11,12 @@ const SLOWEST_UPLOAD = 64 * 1024;
 /** Talks to the control plane's REST API as an operator. */
 export class ApiClient {
   readonly #baseUrl: string;
-  readonly #token: string;
+  readonly #token: string | undefined;
 
-  constructor(baseUrl: string, operatorToken: string) {
+  /** @param token of an operator, a program or a session; undefined for what needs none */
+  constructor(baseUrl: string, token: string | undefined) {
     this.#baseUrl = baseUrl;
-    this.#token = operatorToken;
+    this.#token = token;
   }
 
   /** @throws SartorError with the control plane's code, or SRT_DOWNLOAD_FAILED when it cannot be reached */
@@ -24,10 +25,15 @@ export class ApiClient {
   }
 
   post<T>(path: string, body: unknown, schema: z.ZodType<T>): Promise<T> {
-    return this.#request("POST", path, schema, {
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(body),
-    });
+    return this.#sendJson("POST", path, body, schema);
+  }
+
+  patch<T>(path: string, body: unknown, schema: z.ZodType<T>): Promise<T> {
+    return this.#sendJson("PATCH", path, body, schema);
+  }
+
+  put<T>(path: string, body: unknown, schema: z.ZodType<T>): Promise<T> {
+    return this.#sendJson("PUT", path, body, schema);
   }
 
   /** Removes what is at the path. */
@@ -66,6 +72,11 @@ export class ApiClient {
     return all;
   }
 
+  #sendJson<T>(method: string, path: string, body: unknown, schema: z.ZodType<T>): Promise<T> {
+    const headers = { "content-type": "application/json" };
+    return this.#request(method, path, schema, { headers, body: JSON.stringify(body) });
+  }
+
   async #request<T>(
     method: string,
     path: string,
@@ -80,7 +91,10 @@ export class ApiClient {
       response = await fetch(url, {
         ...init,
         method,
-        headers: { ...(init.headers as Record<string, string> | undefined), authorization: `Bearer ${this.#token}` },
+        headers: {
+          ...(init.headers as Record<string, string> | undefined),
+          ...(this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` }),
+        },
         signal: AbortSignal.timeout(timeoutMs),
       });
       const text = await response.text();

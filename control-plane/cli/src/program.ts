@@ -1,10 +1,14 @@
 import { readFileSync } from "node:fs";
 import { Command, InvalidArgumentError } from "commander";
+import { addAuditCommands } from "./commands/audit.js";
 import { addDeviceCommands } from "./commands/device.js";
 import { addKeysCommands } from "./commands/keys.js";
+import { addLoginCommands } from "./commands/login.js";
 import { addModelCommands } from "./commands/model.js";
 import { addPlanCommands } from "./commands/plan.js";
 import { addRolloutCommands } from "./commands/rollout.js";
+import { addTokenCommands } from "./commands/tokens.js";
+import { addUserCommands } from "./commands/users.js";
 import { DEFAULT_STATE_FOLDER } from "./config/index.js";
 import { runDemo } from "./demo/run-demo.js";
 
@@ -17,7 +21,7 @@ export function buildProgram(): Command {
     .description("Operates a fleet of edge devices.")
     .version(readVersion())
     .option("--url <address>", "address of the control plane (SARTOR_URL)")
-    .option("--token <token>", "operator token (SARTOR_OPERATOR_TOKEN)")
+    .option("--token <token>", "operator token or API token (SARTOR_OPERATOR_TOKEN)")
     .option("--state <folder>", "state folder of a control plane on this machine", DEFAULT_STATE_FOLDER);
   program
     .command("demo")
@@ -33,6 +37,10 @@ export function buildProgram(): Command {
   addModelCommands(program);
   addPlanCommands(program);
   addRolloutCommands(program);
+  addLoginCommands(program);
+  addUserCommands(program);
+  addTokenCommands(program);
+  addAuditCommands(program);
   return program;
 }
 

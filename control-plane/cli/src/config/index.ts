@@ -1,4 +1,5 @@
 export { keyPassphrase } from "./key-passphrase.js";
+export { givenPassword, storedLogin, storeLogin } from "./logins.js";
 export {
   CHECKOUT,
   type Connection,
@@ -6,5 +7,6 @@ export {
   childEnvironment,
   DEFAULT_STATE_FOLDER,
   resolveConnection,
+  resolveUrl,
   startedAt,
 } from "./settings.js";

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { SartorError } from "@sartor/shared/errors";
+import { storedLogin } from "./logins.js";
 
 /** The checkout that this command belongs to. */
 export const CHECKOUT = fileURLToPath(new URL("../../../../", import.meta.url));
@@ -13,7 +14,7 @@ export const DEFAULT_STATE_FOLDER = join(CHECKOUT, ".sartor");
 export interface ConnectionOptions {
   /** Base address of the control plane. */
   readonly url?: string | undefined;
-  /** Operator token. */
+  /** Operator token, API token, or a session's. */
   readonly token?: string | undefined;
   /** State folder of a control plane on this machine, whose token file is read. */
   readonly state?: string | undefined;
@@ -25,8 +26,14 @@ export interface Connection {
   readonly token: string;
 }
 
+/** The control plane's address: the option, SARTOR_URL, or the demo's. */
+export function resolveUrl(options: ConnectionOptions, environment: NodeJS.ProcessEnv = process.env): string {
+  return options.url ?? environment.SARTOR_URL ?? "http://127.0.0.1:7300";
+}
+
 /**
- * Works out the connection: options first, then SARTOR_URL and SARTOR_OPERATOR_TOKEN, then the demo's state folder.
+ * Works out the connection: options first, then SARTOR_URL and SARTOR_OPERATOR_TOKEN, then who logged in with `sartor login`, then the
+ * demo's state folder.
  *
  * @throws SartorError SRT_CONFIG_INVALID when no token is to be found
  */
@@ -35,13 +42,19 @@ export function resolveConnection(
   environment: NodeJS.ProcessEnv = process.env,
 ): Connection {
   const folder = resolve(options.state ?? DEFAULT_STATE_FOLDER);
-  const url = options.url ?? environment.SARTOR_URL ?? "http://127.0.0.1:7300";
+  const url = resolveUrl(options, environment);
   const token =
-    options.token ?? environment.SARTOR_OPERATOR_TOKEN ?? readToken(join(folder, "control-plane", "operator-token"));
+    options.token ??
+    environment.SARTOR_OPERATOR_TOKEN ??
+    // A state folder that is named says who one wants to be.
+    (options.state === undefined || options.state === DEFAULT_STATE_FOLDER
+      ? storedLogin(url, environment)
+      : undefined) ??
+    readToken(join(folder, "control-plane", "operator-token"));
   if (token === undefined) {
     throw new SartorError(
       "SRT_CONFIG_INVALID",
-      "No operator token: give --token, set SARTOR_OPERATOR_TOKEN, or name with --state the folder that `npm start` printed.",
+      "Nobody is logged in: run `sartor login`, give --token, set SARTOR_OPERATOR_TOKEN, or name with --state the folder that `npm start` printed.",
     );
   }
   return { url, token };

@@ -39,7 +39,10 @@ const identitySchema = z.object({ deviceId: z.string() });
 
 /** The id that a device was given; undefined before it is enrolled. */
 export function deviceIdOf(device: DemoDevice): string | undefined {
-  const path = join(device.folder, "identity.json");
+  return readDeviceId(join(device.folder, "identity", "current", "identity.json"));
+}
+
+function readDeviceId(path: string): string | undefined {
   return existsSync(path) ? identitySchema.parse(JSON.parse(readFileSync(path, "utf8"))).deviceId : undefined;
 }
 
@@ -59,7 +62,13 @@ export async function startAgent(
     SARTOR_NODE: process.execPath,
   };
   if (deviceIdOf(device) === undefined) {
-    const request = { lifetimeSeconds: 3600, note: `demo: ${device.name}` };
+    // A device of the first release has a shared secret, which is not accepted any more: it keeps its name and gets a certificate.
+    const replaces = readDeviceId(join(device.folder, "identity.json"));
+    const request = {
+      lifetimeSeconds: 3600,
+      note: `demo: ${device.name}`,
+      ...(replaces === undefined ? {} : { replaces }),
+    };
     environment.SARTOR_ENROLMENT_TOKEN = (
       await api.post("/api/v1/enrolment-tokens", request, enrolmentTokenReplySchema)
     ).token;

@@ -4,10 +4,16 @@ import { SartorError } from "@sartor/shared/errors";
 import { z } from "zod";
 
 /** Ports of one demo; kept in its state folder, since devices remember their control plane's address. */
-const portsSchema = z.object({ http: z.number().int(), mqtt: z.number().int(), inference: z.number().int() });
-export type DemoPorts = z.infer<typeof portsSchema>;
+const portsSchema = z.object({
+  http: z.number().int(),
+  /** HTTPS for devices; demos of the first release had none. */
+  devices: z.number().int().optional(),
+  mqtt: z.number().int(),
+  inference: z.number().int(),
+});
+export type DemoPorts = Required<z.infer<typeof portsSchema>>;
 
-const PREFERRED: DemoPorts = { http: 7300, mqtt: 7883, inference: 7400 };
+const PREFERRED: DemoPorts = { http: 7300, devices: 8443, mqtt: 8883, inference: 7400 };
 /** How far is searched for a free port. */
 const SEARCH = 50;
 
@@ -19,12 +25,14 @@ const SEARCH = 50;
  */
 export async function choosePorts(path: string, inferencePorts: number): Promise<DemoPorts> {
   if (existsSync(path)) {
-    const ports = portsSchema.parse(JSON.parse(readFileSync(path, "utf8")));
+    const known = portsSchema.parse(JSON.parse(readFileSync(path, "utf8")));
+    const ports = { ...known, devices: known.devices ?? (await firstFree(PREFERRED.devices, 1)) };
     const endpoints = Array.from(
       { length: inferencePorts },
       (_, index) => ["inference", ports.inference + index] as const,
     );
-    for (const [name, port] of [["http", ports.http], ["mqtt", ports.mqtt], ...endpoints] as const) {
+    const fixed = [["http", ports.http] as const, ["devices", ports.devices] as const, ["mqtt", ports.mqtt] as const];
+    for (const [name, port] of [...fixed, ...endpoints]) {
       if (!(await isFree(port))) {
         throw new SartorError(
           "SRT_CONFIG_INVALID",
@@ -32,10 +40,12 @@ export async function choosePorts(path: string, inferencePorts: number): Promise
         );
       }
     }
+    writeFileSync(path, JSON.stringify(ports));
     return ports;
   }
   const ports = {
     http: await firstFree(PREFERRED.http, 1),
+    devices: await firstFree(PREFERRED.devices, 1),
     mqtt: await firstFree(PREFERRED.mqtt, 1),
     inference: await firstFree(PREFERRED.inference, inferencePorts),
   };

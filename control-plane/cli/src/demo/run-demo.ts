@@ -31,6 +31,7 @@ export interface DemoOptions {
 const readySchema = z.object({
   type: z.literal("ready"),
   httpUrl: z.string(),
+  deviceUrl: z.string(),
   mqttUrl: z.string(),
   operatorToken: z.string(),
 });
@@ -73,14 +74,14 @@ async function bringUp(
   const since = Date.now();
   const ports = await choosePorts(join(stateFolder, "ports.json"), options.devices + 1);
   const ready = await startControlPlane(stateFolder, ports, progress, processes, signal);
-  progress.say(`control plane listens on ${ready.httpUrl}, its MQTT broker on ${ready.mqttUrl}`);
+  progress.say(`control plane listens on ${ready.httpUrl}, for devices on ${ready.deviceUrl} and ${ready.mqttUrl}`);
   const api = new ApiClient(ready.httpUrl, ready.operatorToken);
 
   const devices = planDevices(stateFolder, options.devices, ports.inference);
   const onExit = (device: DemoDevice, what: string) =>
     progress.say(`the agent of ${device.name} ended (${what}); it is started again`);
   for (const device of devices) {
-    processes.push(await startAgent(device, api, ready.httpUrl, onExit));
+    processes.push(await startAgent(device, api, ready.deviceUrl, onExit));
     // One after the other: several runtimes that start at once on a small machine only get in each other's way.
     const deviceId = await waitFor(`${device.name} to enrol`, async () => deviceIdOf(device), signal);
     progress.say(`${device.profile === undefined ? "this machine" : "emulated device"} is enrolled as ${deviceId}`);
@@ -140,6 +141,7 @@ async function startControlPlane(
         environment: {
           SARTOR_STATE_DIR: join(stateFolder, "control-plane"),
           SARTOR_HTTP_PORT: String(ports.http),
+          SARTOR_DEVICE_PORT: String(ports.devices),
           SARTOR_MQTT_PORT: String(ports.mqtt),
           SARTOR_TELEMETRY_WINDOW_SECONDS: String(TELEMETRY_WINDOW_SECONDS),
         },

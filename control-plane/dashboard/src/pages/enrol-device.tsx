@@ -10,7 +10,7 @@ export function EnrolDevice() {
   const { client } = useConnection();
   const [reply, setReply] = useState<EnrolmentTokenReply | null>(null);
   const make = useAction(
-    (_: null, signal) => client.createEnrolmentToken({ lifetimeSeconds: LIFETIME_SECONDS }, signal),
+    (_: null, signal) => client.createEnrolmentToken({ lifetimeSeconds: LIFETIME_SECONDS, offlineSite: false }, signal),
     setReply,
   );
   return (
