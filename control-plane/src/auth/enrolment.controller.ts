@@ -35,8 +35,9 @@ export class EnrolmentController {
   @ApiCreatedResponse({ standardSchema: enrolmentTokenReplySchema })
   createToken(
     @Body({ schema: enrolmentTokenRequestSchema }) body: EnrolmentTokenRequest,
+    @Req() request: FastifyRequest,
   ): Promise<EnrolmentTokenReply> {
-    return this.enrolment.createToken(body);
+    return this.enrolment.createToken(body, hostOf(request));
   }
 
   @LeastRole("operator")

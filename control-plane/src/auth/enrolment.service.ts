@@ -62,12 +62,17 @@ export class EnrolmentService {
   /**
    * Makes a one-time token; this is the only time that it is shown.
    *
+   * @param host through which the operator reached this control plane
    * @throws SartorError SRT_DEVICE_UNKNOWN when it is to replace a device that is not enrolled
    */
-  async createToken(request: EnrolmentTokenRequest): Promise<EnrolmentTokenReply> {
+  async createToken(request: EnrolmentTokenRequest, host?: string): Promise<EnrolmentTokenReply> {
     const secret = this.ids.secret(TOKEN_BYTES);
     const expiresAt = await this.#keepGrant(hashSecret(secret), request);
-    return { token: `${secret}.${this.authority.rootFingerprint}`, expiresAt };
+    return {
+      token: `${secret}.${this.authority.rootFingerprint}`,
+      expiresAt,
+      deviceUrl: this.addresses.deviceUrl(host),
+    };
   }
 
   /**

@@ -26,7 +26,12 @@ export const enrolmentTokenRequestSchema = z
 export type EnrolmentTokenRequest = z.infer<typeof enrolmentTokenRequestSchema>;
 
 export const enrolmentTokenReplySchema = z
-  .object({ token: enrolmentTokenSchema, expiresAt: timestampSchema })
+  .object({
+    token: enrolmentTokenSchema,
+    expiresAt: timestampSchema,
+    /** Where devices reach the control plane, as far as it knows: https://host:8443. */
+    deviceUrl: z.url().max(1024),
+  })
   .meta({ id: "EnrolmentTokenReply" });
 export type EnrolmentTokenReply = z.infer<typeof enrolmentTokenReplySchema>;
 

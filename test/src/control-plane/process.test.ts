@@ -60,7 +60,7 @@ describe("the control plane as a program", () => {
     const address = taken.address();
     const port = String(typeof address === "object" ? address?.port : "");
     try {
-      for (const name of ["SARTOR_HTTP_PORT", "SARTOR_MQTT_PORT"]) {
+      for (const name of ["SARTOR_HTTP_PORT", "SARTOR_DEVICE_PORT", "SARTOR_MQTT_PORT"]) {
         const { code, stderr } = await run({ SARTOR_STATE_DIR: stateDir, SARTOR_LOG_LEVEL: "error", [name]: port });
         expect(code).toBe(1);
         expect(stderr).toContain(`SRT_CONFIG_INVALID: The address 127.0.0.1:${port} is taken by another program`);

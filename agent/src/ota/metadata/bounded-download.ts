@@ -1,6 +1,7 @@
 import { SartorError } from "@sartor/shared/errors";
-import { abortable, type Clock, type HttpAnswer, type HttpGetOptions } from "../../platform/index.js";
-import { RateWatch, type RetrievalLimits } from "./retrieval-limits.js";
+import { abortable, type Clock, type HttpAnswer, type HttpGetOptions, RateWatch } from "../../platform/index.js";
+import type { RetrievalLimits } from "./retrieval-limits.js";
+import { isTrustError } from "./trust-errors.js";
 
 /** How a device asks for a file: `httpGet`, or the same over a connection that shows the device's certificate. Redirects are not followed. */
 export type MetadataTransport = (
@@ -34,11 +35,13 @@ export interface DownloadTools {
 export async function downloadBounded(download: Download, tools: DownloadTools): Promise<Buffer | number> {
   const { url, what, maximumBytes, signal } = download;
   const { limits, clock } = tools;
+  const { minimumRate } = limits;
   const ended = new AbortController();
   // The transport gets one byte more than is accepted, so that the refusal is ours, and says so.
   const asked = tools.transport(url, {
     maximumBytes: maximumBytes + 1,
     idleTimeoutMs: limits.idleTimeoutMs,
+    minimumRate,
     headers: { "accept-encoding": "identity" },
     signal: AbortSignal.any([signal, ended.signal]),
   });
@@ -46,10 +49,11 @@ export async function downloadBounded(download: Download, tools: DownloadTools):
     const answer = await withinIdleTimeout(asked, download, tools);
     if (answer.status !== 200) return answer.status;
     const pieces = answer.body[Symbol.asyncIterator]();
-    const watch = new RateWatch(limits, clock.monotonic());
+    const watch = new RateWatch(minimumRate);
     const received: Uint8Array[] = [];
     let bytes = 0;
     for (;;) {
+      const waitingSince = clock.monotonic();
       const { done, value } = await withinIdleTimeout(pieces.next(), download, tools);
       if (done === true) return Buffer.concat(received);
       bytes += value.byteLength;
@@ -59,9 +63,8 @@ export async function downloadBounded(download: Download, tools: DownloadTools):
         });
       }
       received.push(value);
-      const rate = watch.note(value.byteLength, clock.monotonic());
-      if (rate !== undefined) {
-        throw unreachable(what, `it came with ${rate.toFixed(1)} bytes/s, less than ${limits.minimumBytesPerSecond}`);
+      if (!watch.note(clock.monotonic() - waitingSince, value.byteLength)) {
+        throw unreachable(what, `fewer than ${minimumRate.bytes} bytes came in ${minimumRate.windowMs} ms`);
       }
     }
   } finally {
@@ -81,7 +84,7 @@ async function withinIdleTimeout<T>(work: Promise<T>, { what, signal }: Download
     return await abortable(Promise.race([work, idle]), signal);
   } catch (error) {
     if (signal.aborted) throw signal.reason;
-    if (error instanceof SartorError && error.code.startsWith("SRT_TRUST_")) throw error;
+    if (isTrustError(error)) throw error;
     throw unreachable(what, error instanceof Error ? error.message : String(error), error);
   } finally {
     ended.abort();

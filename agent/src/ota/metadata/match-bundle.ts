@@ -1,4 +1,4 @@
-import { SartorError } from "@sartor/shared/errors";
+import { type ErrorCode, SartorError } from "@sartor/shared/errors";
 import {
   bundleTargetPath,
   type DirectorTargetCustom,
@@ -62,47 +62,55 @@ export function matchBundle(
 ): VerifiedBundle {
   const path = bundleTargetPath(wanted);
   const about = { details: { bundleId: wanted.bundleId, path } };
-  const refuse = (code: "MISMATCH" | "WRONG_DEVICE" | "WRONG_HARDWARE" | "ROLLBACK" | "UNSIGNED", reason: string) =>
-    new SartorError(`SRT_TRUST_${code}`, `Bundle ${path}: ${reason}.`, about);
+  const refuse = (code: ErrorCode, reason: string) => new SartorError(code, `Bundle ${path}: ${reason}.`, about);
   const { director, image } = statements;
-  if (director === undefined) throw refuse("MISMATCH", "the order names it, the director's targets do not");
-  if (image === undefined) throw refuse("UNSIGNED", "the image repository does not have it");
+  if (director === undefined) throw refuse("SRT_TRUST_MISMATCH", "the order names it, the director's targets do not");
+  if (image === undefined) throw refuse("SRT_TRUST_UNSIGNED", "the image repository does not have it");
 
   if (director.length !== image.length || !sameHashes(director.hashes, image.hashes)) {
-    throw refuse("MISMATCH", "director and image repository give different lengths or hashes");
+    throw refuse("SRT_TRUST_MISMATCH", "director and image repository give different lengths or hashes");
   }
   const sha256 = Object.hasOwn(image.hashes, "sha256") ? image.hashes.sha256 : undefined;
   if (sha256 === undefined || `sha256:${sha256}` !== wanted.bundleId || image.length !== wanted.manifestBytes) {
-    throw refuse("MISMATCH", "the signed length and SHA-256 are not those of the bundle that the order names");
+    throw refuse(
+      "SRT_TRUST_MISMATCH",
+      "the signed length and SHA-256 are not those of the bundle that the order names",
+    );
   }
 
   const ordered = parseCustom(directorTargetCustomSchema, director.custom, "director", path);
   const released = parseCustom(imageTargetCustomSchema, image.custom, "image", path);
   if (ordered.deviceId !== device.deviceId) {
-    throw refuse("WRONG_DEVICE", `it was ordered for ${ordered.deviceId}, this is ${device.deviceId}`);
+    throw refuse("SRT_TRUST_WRONG_DEVICE", `it was ordered for ${ordered.deviceId}, this is ${device.deviceId}`);
   }
   if (released.bundleId !== wanted.bundleId || released.model !== wanted.model || released.version !== wanted.version) {
-    throw refuse("MISMATCH", `it was released as ${released.model} ${released.version}`);
+    throw refuse("SRT_TRUST_MISMATCH", `it was released as ${released.model} ${released.version}`);
   }
   // What was ordered to be installed may also be measured; what was ordered to be measured only is not installed.
   if (wanted.purpose === "deployment" && ordered.purpose !== "deployment") {
-    throw refuse("MISMATCH", "the director's targets have it as a candidate for measuring only");
+    throw refuse("SRT_TRUST_MISMATCH", "the director's targets have it as a candidate for measuring only");
   }
   if (wanted.purpose === "deployment" && ordered.rolloutId !== wanted.rolloutId) {
-    throw refuse("MISMATCH", `order and director's targets name different rollouts (${ordered.rolloutId})`);
+    throw refuse("SRT_TRUST_MISMATCH", `order and director's targets name different rollouts (${ordered.rolloutId})`);
   }
   if (!device.hardware.includes(ordered.hardware) || !released.hardware.includes(ordered.hardware)) {
     throw refuse(
-      "WRONG_HARDWARE",
+      "SRT_TRUST_WRONG_HARDWARE",
       `ordered for ${ordered.hardware}, runs on ${released.hardware.join(", ")}, this device is ${device.hardware.join(", ")}`,
     );
   }
   if (ordered.releaseCounter !== released.releaseCounter) {
-    throw refuse("MISMATCH", `release counters ${ordered.releaseCounter} and ${released.releaseCounter} differ`);
+    throw refuse(
+      "SRT_TRUST_MISMATCH",
+      `release counters ${ordered.releaseCounter} and ${released.releaseCounter} differ`,
+    );
   }
   const floor = device.floorOf(wanted.model);
   if (released.releaseCounter < floor) {
-    throw refuse("ROLLBACK", `its release counter ${released.releaseCounter} is below the installed ${floor}`);
+    throw refuse(
+      "SRT_TRUST_ROLLBACK",
+      `its release counter ${released.releaseCounter} is below the installed ${floor}`,
+    );
   }
   return {
     bundleId: wanted.bundleId,

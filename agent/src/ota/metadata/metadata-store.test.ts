@@ -261,7 +261,7 @@ describe("the attacks that TUF names", () => {
           }
         })(),
       });
-    const limits = { idleTimeoutMs: 30_000, windowMs: 30_000, minimumBytesPerSecond: 100 };
+    const limits = { idleTimeoutMs: 30_000, minimumRate: { bytes: 3_000, windowMs: 30_000 } };
     const load = (bytes: number) =>
       downloadBounded(
         { url: new URL("https://sartor.test/x"), what: "x", maximumBytes: 1e6, signal },
@@ -276,7 +276,7 @@ describe("the attacks that TUF names", () => {
     const silent: MetadataTransport = () => new Promise(() => undefined);
     const load = downloadBounded(
       { url: new URL("https://sartor.test/x"), what: "the timestamp", maximumBytes: 10, signal },
-      { transport: silent, limits: { idleTimeoutMs: 5, windowMs: 5, minimumBytesPerSecond: 1 }, clock: impatient },
+      { transport: silent, limits: { idleTimeoutMs: 5, minimumRate: { bytes: 1, windowMs: 5 } }, clock: impatient },
     );
     await expect(load).rejects.toMatchObject({
       code: "SRT_TRUST_UNREACHABLE",

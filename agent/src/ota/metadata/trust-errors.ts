@@ -33,7 +33,10 @@ function codeOfSystemError(error: unknown): ErrorCode {
   return typeof syscall === "string" ? "SRT_STATE_UNUSABLE" : "SRT_TRUST_METADATA_INVALID";
 }
 
+/** What the codes of errors about trust begin with. */
+const TRUST = /^SRT_TRUST_/;
+
 /** Whether an error is about trust: what is known stays, and nothing new is installed. */
 export function isTrustError(error: unknown): error is SartorError {
-  return error instanceof SartorError && error.code.startsWith("SRT_TRUST_");
+  return error instanceof SartorError && TRUST.test(error.code);
 }

@@ -23,12 +23,14 @@ interface ScopeOptions {
 export function addIdentityCommands(program: Command, device: Command): void {
   addScope(device.command("enrol-token").description("Makes a token that enrols one device."), "3600").action(
     async (options: ScopeOptions) => {
-      const { token, expiresAt } = await connect(program).post(
+      const { token, expiresAt, deviceUrl } = await connect(program).post(
         "/api/v1/enrolment-tokens",
         scopeOf(options),
         enrolmentTokenReplySchema,
       );
-      process.stdout.write(`${token}\nvalid until ${new Date(expiresAt).toISOString()}\n`);
+      process.stdout.write(
+        `${token}\nvalid until ${new Date(expiresAt).toISOString()}, for devices that reach ${deviceUrl}\n`,
+      );
     },
   );
   device

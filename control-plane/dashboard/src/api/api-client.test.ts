@@ -19,7 +19,7 @@ function clientWith(answer: (url: URL, init: RequestInit) => Reply | Error) {
     return new Response(text, { status: reply.status ?? 200 });
   };
   const client = new ApiClient({
-    token: "secret",
+    credential: { kind: "token", token: "secret" },
     fetch: scripted,
     onUnauthenticated: () => {
       refusals += 1;

@@ -1,6 +1,7 @@
 import type { LiveEvent } from "@sartor/shared/protocol";
 import { ApiClient } from "./api-client.js";
 import { ApiError, errorOfFailure, type ShownError } from "./api-error.js";
+import type { Credential } from "./credential.js";
 import { FleetStore } from "./fleet-store.js";
 import { LiveSocket, type LiveState, type SocketHandle, type SocketHandlers } from "./live-socket.js";
 
@@ -22,10 +23,10 @@ export class Connection {
   #state: LiveState = "connecting";
   #epoch = 0;
 
-  constructor(token: string, onUnauthenticated: () => void) {
-    this.client = new ApiClient({ token, fetch: window.fetch.bind(window), onUnauthenticated });
+  constructor(credential: Credential, onUnauthenticated: () => void) {
+    this.client = new ApiClient({ credential, fetch: window.fetch.bind(window), onUnauthenticated });
     this.#live = new LiveSocket({
-      token,
+      credential,
       openSocket: openLiveSocket,
       random: Math.random,
       after: (milliseconds, callback) => {
@@ -78,7 +79,7 @@ export class Connection {
 
   readonly #retryNow = () => this.#live.retryNow();
 
-  /** Any request tells: the client reports a token that is not accepted. */
+  /** Any request tells: the client reports a credential that is not accepted. */
   #checkToken(): void {
     this.client.system(this.#stopped.signal).catch(() => undefined);
   }

@@ -1,8 +1,11 @@
+export { Allowed, useAllowed, WhoContext } from "./allowed.js";
 export type { ApiClient } from "./api-client.js";
 export { ApiError, actionOf, errorOfFailure, knownError, type ShownError } from "./api-error.js";
 export { Connection } from "./connection.js";
+export type { Credential } from "./credential.js";
 export { countFleet, type FleetCounts, type FleetSnapshot, isFailing } from "./fleet-store.js";
 export type { LiveState } from "./live-socket.js";
+export { loadLoginOptions, loadWho, logIn, logOut } from "./login.js";
 export { forgetToken, storeToken, takeToken } from "./session.js";
 export type { VersionKey } from "./tailoring-client.js";
 export { type Action, useAction } from "./use-action.js";

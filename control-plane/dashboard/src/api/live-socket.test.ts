@@ -26,7 +26,7 @@ function liveSocket() {
   const events: LiveEvent[] = [];
   let refused = 0;
   const live = new LiveSocket({
-    token: "secret",
+    credential: { kind: "token", token: "secret" },
     openSocket: (handlers) => {
       const socket = new ScriptedSocket(handlers);
       sockets.push(socket);

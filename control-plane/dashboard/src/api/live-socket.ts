@@ -1,5 +1,6 @@
 import type { LiveEvent } from "@sartor/shared/protocol";
 import { backoffMs } from "./backoff.js";
+import { type Credential, greetingOf } from "./credential.js";
 
 /** How the live connection stands. */
 export type LiveState = "connecting" | "live" | "reconnecting";
@@ -19,14 +20,14 @@ export interface SocketHandle {
 
 /** What the live connection needs of its surroundings. */
 export interface LiveSocketOptions {
-  readonly token: string;
+  readonly credential: Credential;
   readonly openSocket: (handlers: SocketHandlers) => SocketHandle;
   readonly random: () => number;
   /** Calls back after so many ms; gives a function that cancels. */
   readonly after: (milliseconds: number, callback: () => void) => () => void;
   readonly onEvent: (event: LiveEvent) => void;
   readonly onState: (state: LiveState) => void;
-  /** The server closed for a reason that may be the token: whoever listens finds out whether it still holds. */
+  /** The server closed for a reason that may be the credential: whoever listens finds out whether it still holds. */
   readonly onRefused: () => void;
 }
 
@@ -75,8 +76,7 @@ export class LiveSocket {
       if (this.#socket === socket) act();
     };
     const socket: SocketHandle = this.#options.openSocket({
-      onOpen: () =>
-        whenCurrent(() => socket.send(JSON.stringify({ type: "authenticate", token: this.#options.token }))),
+      onOpen: () => whenCurrent(() => socket.send(greetingOf(this.#options.credential))),
       onMessage: (data) => whenCurrent(() => this.#receive(data)),
       onClose: (code) => whenCurrent(() => this.#closed(code)),
     });

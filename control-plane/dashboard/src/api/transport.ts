@@ -1,11 +1,12 @@
 import type { Page } from "@sartor/shared/protocol";
 import { type ApiError, errorOfFailure, errorOfReply } from "./api-error.js";
+import { type Credential, headersOf } from "./credential.js";
 
 /** What requests need of their surroundings. */
 export interface TransportOptions {
-  readonly token: string;
+  readonly credential: Credential;
   readonly fetch: typeof fetch;
-  /** Called when the server does not accept the token. */
+  /** Called when the server does not accept the credential. */
   readonly onUnauthenticated: () => void;
 }
 
@@ -18,7 +19,7 @@ const PAGE_SIZE = 200;
 /** Most pages of one list that are read: 100,000 devices. */
 const MAXIMUM_PAGES = 200;
 
-/** Requests to the control plane with the operator's token. Every method throws an {@link ApiError}. */
+/** Requests to the control plane, signed in. Every method throws an {@link ApiError}. */
 export class Transport {
   readonly #options: TransportOptions;
 
@@ -77,11 +78,11 @@ export class Transport {
   }
 
   /** What signs a request in, for those that are not sent here. */
-  headers(): { readonly authorization: string } {
-    return { authorization: `Bearer ${this.#options.token}` };
+  headers(): Readonly<Record<string, string>> {
+    return headersOf(this.#options.credential);
   }
 
-  /** Tells that the server did not accept the token. */
+  /** Tells that the server did not accept the credential. */
   refused(): void {
     this.#options.onUnauthenticated();
   }

@@ -33,7 +33,7 @@ function TokenDialog({ reply, onClose }: TokenDialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => dialog.current?.showModal(), []);
   const command = [
-    `export SARTOR_CONTROL_PLANE_URL=${window.location.origin}`,
+    `export SARTOR_CONTROL_PLANE_URL=${reply.deviceUrl}`,
     `export SARTOR_ENROLMENT_TOKEN=${reply.token}`,
     "agent/bin/sartor-agent",
   ].join("\n");
@@ -46,8 +46,8 @@ function TokenDialog({ reply, onClose }: TokenDialogProps) {
       </p>
       <pre class="command">{command}</pre>
       <p class="muted small">
-        It is shown only now. If the device reaches this control plane by another address than {window.location.origin},
-        put that one in. The device appears in the list by itself.
+        It is shown only now. If the device reaches this control plane by another address than {reply.deviceUrl}, put
+        that one in. The device appears in the list by itself.
       </p>
       <div class="actions">
         <CopyButton text={command} />

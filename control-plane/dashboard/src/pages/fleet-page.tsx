@@ -1,6 +1,6 @@
 import type { DeviceSummary } from "@sartor/shared/protocol";
 import { useMemo } from "preact/hooks";
-import { countFleet, type FleetCounts, useFleet } from "../api/index.js";
+import { Allowed, countFleet, type FleetCounts, useFleet } from "../api/index.js";
 import { EmptyState, ErrorNote, Loading, VirtualTable } from "../components/index.js";
 import { formatCount } from "../format/index.js";
 import { devicePath, navigate, replaceQuery } from "../router/index.js";
@@ -36,7 +36,9 @@ export function FleetPage({ query }: { readonly query: URLSearchParams }) {
           value={search}
           onInput={(event) => replaceQuery({ search: event.currentTarget.value })}
         />
-        <EnrolDevice />
+        <Allowed to="operator">
+          <EnrolDevice />
+        </Allowed>
       </div>
       {fleet.error === null ? null : <ErrorNote error={fleet.error} title="The list of devices cannot be read" />}
       {!hasDevices && !fleet.complete && fleet.error === null ? <Loading what="devices" rows={8} /> : null}

@@ -1,6 +1,6 @@
 import type { DeviceDeploymentView, RolloutDetail } from "@sartor/shared/protocol";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { errorOfFailure, type ShownError, useConnection, useLiveEvents, useResource } from "../api/index.js";
+import { Allowed, errorOfFailure, type ShownError, useConnection, useLiveEvents, useResource } from "../api/index.js";
 import {
   Ago,
   ConfirmDialog,
@@ -68,7 +68,11 @@ function RolloutBody({ rollout, query, onCanceled }: RolloutBodyProps) {
         <span class="muted">
           {rollout.model} {rollout.version} · started <Ago at={rollout.createdAt} /> · <Elapsed rollout={rollout} />
         </span>
-        {rollout.status === "running" ? <CancelButton rollout={rollout} onCanceled={onCanceled} /> : null}
+        {rollout.status === "running" ? (
+          <Allowed to="operator">
+            <CancelButton rollout={rollout} onCanceled={onCanceled} />
+          </Allowed>
+        ) : null}
       </div>
       <p class="visually-hidden" role="status">
         Rollout {words(rollout.status)}: {summary}

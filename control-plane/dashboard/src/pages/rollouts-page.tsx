@@ -1,5 +1,5 @@
 import type { RolloutSummary } from "@sartor/shared/protocol";
-import { useConnection, useLiveList } from "../api/index.js";
+import { Allowed, useConnection, useLiveList } from "../api/index.js";
 import {
   Ago,
   type Column,
@@ -116,9 +116,11 @@ export function RolloutsPage({ query }: { readonly query: URLSearchParams }) {
             </button>
           </fieldset>
         )}
-        <Link to={newRolloutPath()} class="button primary head-action">
-          New rollout
-        </Link>
+        <Allowed to="operator">
+          <Link to={newRolloutPath()} class="button primary head-action">
+            New rollout
+          </Link>
+        </Allowed>
       </div>
       {rollouts.error === null ? null : (
         <ErrorNote error={rollouts.error} title="The list of rollouts cannot be read" />

@@ -1,4 +1,5 @@
-import { useConnection, useLiveState, useResource } from "../api/index.js";
+import { useContext } from "preact/hooks";
+import { useConnection, useLiveState, useResource, WhoContext } from "../api/index.js";
 import { EmptyState } from "../components/index.js";
 import { Link, type Route, usePlace } from "../router/index.js";
 import { DevicePage } from "./device-page.js";
@@ -36,6 +37,7 @@ export function Shell({ onSignOut }: { readonly onSignOut: () => void }) {
           </Link>
         </nav>
         <LiveIndicator />
+        <SignedIn />
         <button type="button" class="quiet" onClick={onSignOut}>
           Sign out
         </button>
@@ -77,6 +79,17 @@ function RoutedPage({ route, query }: { readonly route: Route; readonly query: U
         </EmptyState>
       );
   }
+}
+
+/** Who one is here: what one may do depends on it. */
+function SignedIn() {
+  const who = useContext(WhoContext);
+  if (who === null) return null;
+  return (
+    <span class="muted small signed-in" title={`Signed in as ${who.name}, with the role ${who.role}`}>
+      {who.name} · {who.role}
+    </span>
+  );
 }
 
 const LIVE_WORDS = { connecting: "connecting…", live: "live", reconnecting: "reconnecting…" } as const;

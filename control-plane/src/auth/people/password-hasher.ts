@@ -14,17 +14,23 @@ export class PasswordHasher {
   readonly #waiting: (() => void)[] = [];
   #running = 0;
   /** Checked against where there is no such user, so that it takes as long. */
-  readonly #nobody = hashPassword("nobody has this password", CURRENT_COST);
+  #nobody: Promise<string> | undefined;
+
+  /** What new passwords are hashed with; tests have their own. */
+  get cost(): PasswordCost {
+    return CURRENT_COST;
+  }
 
   /** @throws SartorError SRT_RATE_LIMITED when too many wait already */
-  hash(password: string, cost: PasswordCost = CURRENT_COST): Promise<string> {
-    return this.#inTurn(() => hashPassword(password, cost));
+  hash(password: string): Promise<string> {
+    return this.#inTurn(() => hashPassword(password, this.cost));
   }
 
   /** Checks a password; with no stored hash it takes as long and does not match. */
   check(password: string, stored: string | null): Promise<{ readonly matches: boolean; readonly outdated: boolean }> {
     return this.#inTurn(async () => {
-      const checked = await checkPassword(password, stored ?? (await this.#nobody));
+      this.#nobody ??= hashPassword("nobody has this password", this.cost);
+      const checked = await checkPassword(password, stored ?? (await this.#nobody), this.cost);
       return stored === null ? { matches: false, outdated: false } : checked;
     });
   }

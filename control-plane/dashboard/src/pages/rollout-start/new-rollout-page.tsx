@@ -1,6 +1,6 @@
 import type { RolloutRequest } from "@sartor/shared/protocol";
 import { useMemo, useState } from "preact/hooks";
-import { useAction, useConnection, useFleet, usePlans, useResource } from "../../api/index.js";
+import { Allowed, useAction, useConnection, useFleet, usePlans, useResource } from "../../api/index.js";
 import { EmptyState, ErrorNote, Loading, NumberField, Panel, Select, TextField } from "../../components/index.js";
 import { plural } from "../../format/index.js";
 import { Link, navigate, rolloutPath } from "../../router/index.js";
@@ -94,11 +94,13 @@ export function NewRolloutPage({ query }: { readonly query: URLSearchParams }) {
           <Limits choices={choices} change={change} />
           {start.error === null ? null : <ErrorNote error={start.error} title="The rollout was not started" />}
           <div class="form-actions">
-            <button type="submit" class="primary" disabled={start.busy || devices.length === 0}>
-              {devices.length === 0
-                ? "Choose at least one device"
-                : `Roll out to ${plural(devices.length, "device", "devices")}…`}
-            </button>
+            <Allowed to="operator">
+              <button type="submit" class="primary" disabled={start.busy || devices.length === 0}>
+                {devices.length === 0
+                  ? "Choose at least one device"
+                  : `Roll out to ${plural(devices.length, "device", "devices")}…`}
+              </button>
+            </Allowed>
           </div>
         </form>
       )}

@@ -1,5 +1,5 @@
 import type { DeviceDetail, ModelVersionView, TuningView } from "@sartor/shared/protocol";
-import { useConnection, useLiveList } from "../../api/index.js";
+import { Allowed, useConnection, useLiveList } from "../../api/index.js";
 import { EmptyState, ErrorNote, Loading, Panel } from "../../components/index.js";
 import { TuningForm } from "./tuning-form.js";
 import { TuningItem } from "./tuning-item.js";
@@ -44,7 +44,11 @@ export function DeviceTunings({ device, chosen }: DeviceTuningsProps) {
           <TuningItem key={tuning.tuningId} tuning={tuning} onChanged={tunings.put} />
         ))}
       </ol>
-      {running ? null : <TuningForm device={device} chosen={chosen} onStarted={tunings.put} />}
+      {running ? null : (
+        <Allowed to="operator">
+          <TuningForm device={device} chosen={chosen} onStarted={tunings.put} />
+        </Allowed>
+      )}
     </Panel>
   );
 }

@@ -1,6 +1,6 @@
 import type { TuningView } from "@sartor/shared/protocol";
 import { useState } from "preact/hooks";
-import { useAction, useConnection } from "../../api/index.js";
+import { Allowed, useAction, useConnection } from "../../api/index.js";
 import { Ago, ConfirmDialog, ErrorNote, JobBar, StatusBadge } from "../../components/index.js";
 import { formatCount, formatLongDuration, formatShare, words } from "../../format/index.js";
 import { Link, rolloutPath } from "../../router/index.js";
@@ -24,7 +24,11 @@ export function TuningItem({ tuning, onChanged }: TuningItemProps) {
         <span class="muted">
           {tuning.model} {tuning.version} · <Ago at={tuning.createdAt} /> · {tuning.reason}
         </span>
-        {open ? <CancelTuning tuning={tuning} onChanged={onChanged} /> : null}
+        {open ? (
+          <Allowed to="operator">
+            <CancelTuning tuning={tuning} onChanged={onChanged} />
+          </Allowed>
+        ) : null}
       </p>
       {open ? (
         <JobBar

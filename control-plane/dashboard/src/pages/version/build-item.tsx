@@ -1,6 +1,6 @@
 import type { VariantBuildView } from "@sartor/shared/protocol";
 import { useState } from "preact/hooks";
-import { actionOf, useAction, useConnection } from "../../api/index.js";
+import { Allowed, actionOf, useAction, useConnection } from "../../api/index.js";
 import { Ago, ConfirmDialog, ErrorNote, JobBar, StatusBadge } from "../../components/index.js";
 import { formatLongDuration, plural } from "../../format/index.js";
 import { cardPath, Link } from "../../router/index.js";
@@ -25,7 +25,11 @@ export function BuildItem({ build, onChanged }: BuildItemProps) {
             ? ` · took ${formatLongDuration(build.finishedAt - build.startedAt)}`
             : ""}
         </span>
-        {open ? <CancelBuild build={build} onChanged={onChanged} /> : null}
+        {open ? (
+          <Allowed to="operator">
+            <CancelBuild build={build} onChanged={onChanged} />
+          </Allowed>
+        ) : null}
       </p>
       {open ? (
         <JobBar

@@ -1,5 +1,5 @@
 import type { ModelVersionView, VariantBuildView } from "@sartor/shared/protocol";
-import { useConnection, useLiveList } from "../../api/index.js";
+import { Allowed, useConnection, useLiveList } from "../../api/index.js";
 import { EmptyState, ErrorNote, Loading, Panel } from "../../components/index.js";
 import { BuildForm } from "./build-form.js";
 import { BuildItem } from "./build-item.js";
@@ -36,7 +36,9 @@ export function BuildsPart({ view }: { readonly view: ModelVersionView }) {
           ))}
         </ol>
       </Panel>
-      <BuildForm view={view} onStarted={builds.put} />
+      <Allowed to="operator">
+        <BuildForm view={view} onStarted={builds.put} />
+      </Allowed>
     </>
   );
 }

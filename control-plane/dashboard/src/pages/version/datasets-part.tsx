@@ -1,6 +1,6 @@
 import type { DatasetView, ModelVersionView } from "@sartor/shared/protocol";
 import { useState } from "preact/hooks";
-import { useAction, useConnection } from "../../api/index.js";
+import { Allowed, useAction, useConnection } from "../../api/index.js";
 import {
   Ago,
   ConfirmDialog,
@@ -50,7 +50,9 @@ export function DatasetsPart({ view }: { readonly view: ModelVersionView }) {
           />
         )}
       </Panel>
-      <DatasetUpload view={view} onAdded={datasets.reload} />
+      <Allowed to="operator">
+        <DatasetUpload view={view} onAdded={datasets.reload} />
+      </Allowed>
       {asked === null ? null : (
         <ConfirmDialog
           title={`Delete ${asked.name}?`}
@@ -88,9 +90,11 @@ function columnsOf(onDelete: (dataset: DatasetView) => void, classes: number): D
     {
       header: "Remove",
       render: (dataset) => (
-        <button type="button" class="danger small-button" onClick={() => onDelete(dataset)}>
-          Delete<span class="visually-hidden"> {dataset.name}</span>
-        </button>
+        <Allowed to="operator">
+          <button type="button" class="danger small-button" onClick={() => onDelete(dataset)}>
+            Delete<span class="visually-hidden"> {dataset.name}</span>
+          </button>
+        </Allowed>
       ),
     },
   ];

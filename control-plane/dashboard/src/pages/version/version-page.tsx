@@ -1,6 +1,6 @@
 import type { ModelVersionView } from "@sartor/shared/protocol";
 import { useState } from "preact/hooks";
-import { useConnection, useLiveEvents, useResource } from "../../api/index.js";
+import { Allowed, useConnection, useLiveEvents, useResource } from "../../api/index.js";
 import { ErrorNote, Loading, Tabs } from "../../components/index.js";
 import { Link, newRolloutPath, VERSION_PARTS, type VersionPart, versionPath } from "../../router/index.js";
 import { useTitle } from "../use-title.js";
@@ -45,9 +45,11 @@ export function VersionPage({ model, version, part, query }: VersionPageProps) {
           {model} {version}
         </h1>
         <span class="muted">{view?.manifest.description}</span>
-        <Link to={newRolloutPath(model, version)} class="button primary head-action">
-          Roll out
-        </Link>
+        <Allowed to="operator">
+          <Link to={newRolloutPath(model, version)} class="button primary head-action">
+            Roll out
+          </Link>
+        </Allowed>
       </div>
       <Tabs
         label="Parts of this version"
