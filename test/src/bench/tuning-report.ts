@@ -17,7 +17,12 @@ interface Line {
 }
 
 /** Prints what the tuner chose beside what the exhaustive search found. @returns whether everything that must hold does */
-export function reportChoice(about: string, report: TuningReportBody, judged: readonly JudgedPoint[]): boolean {
+export async function reportChoice(
+  about: string,
+  report: TuningReportBody,
+  judged: readonly JudgedPoint[],
+  runOff: (ids: readonly [string, string]) => Promise<number>,
+): Promise<boolean> {
   const runnable = judged.filter(({ refused, runs }) => refused === undefined && runs > 0);
   const chosenId = report.verdict?.candidateId ?? "";
   const served = find(runnable, report.incumbent?.candidateId ?? "");
@@ -31,7 +36,7 @@ export function reportChoice(about: string, report: TuningReportBody, judged: re
   const float = fastest(runnable.filter(({ variant }) => variant.kind === "fp32"));
   const lines = [
     speedup(chosen, served, float, runnable),
-    regret(chosen, best, runnable.length),
+    regret(chosen, best, runnable.length, chosen.id === best.id ? 0 : await runOff([chosen.id, best.id])),
     effort(report, runnable),
     ...accuracy(chosen),
   ];
@@ -79,11 +84,12 @@ function speedup(chosen: JudgedPoint, served: JudgedPoint, float: JudgedPoint, p
   };
 }
 
-function regret(chosen: JudgedPoint, best: JudgedPoint, points: number): Line {
-  const longer = chosen.p50Ms / best.p50Ms - 1;
+/** @param headToHead how much longer the choice takes in the run-off, which decides; 0 when it is the best */
+function regret(chosen: JudgedPoint, best: JudgedPoint, points: number, headToHead: number): Line {
+  const inSearch = chosen.p50Ms / best.p50Ms - 1;
   return {
-    holds: longer <= MOST_REGRET,
-    text: `it takes ${percent(longer)} longer than the best of ${points} points (${best.id}); at most ${percent(MOST_REGRET)}`,
+    holds: headToHead <= MOST_REGRET,
+    text: `head to head it takes ${percent(headToHead)} longer than the best of ${points} points (${best.id}; ${percent(inSearch)} in the search); at most ${percent(MOST_REGRET)}`,
   };
 }
 

@@ -4,7 +4,7 @@ import { parseArgs } from "node:util";
 import { BuildBench } from "../variant-builds/building.js";
 import { installVariants } from "./tuning-bundles.js";
 import { createLoader, orderOf, planFor, readThisMachine, tune } from "./tuning-device.js";
-import { judgeExhaustively } from "./tuning-judge.js";
+import { judgeExhaustively, runOff } from "./tuning-judge.js";
 import { NETWORKS } from "./tuning-networks.js";
 import { EXHAUSTIVE_RUNS, reportChoice } from "./tuning-report.js";
 
@@ -52,7 +52,9 @@ async function main(): Promise<boolean> {
       const report = await tune(orderOf(plan, variants, seconds), variants, inventory, folder);
       if (report.verdict === null) throw new Error(report.error?.message ?? "the tuning came to no verdict");
       const judged = await judgeExhaustively(variants, createLoader(variants), logicalCores, runs);
-      if (!reportChoice(`${name} (${network.about})`, report, judged)) good = false;
+      const headToHead = (ids: readonly [string, string]) =>
+        runOff(ids, variants, createLoader(variants), { cores: logicalCores, runs });
+      if (!(await reportChoice(`${name} (${network.about})`, report, judged, headToHead))) good = false;
     }
     return good;
   } finally {
