@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { SartorError } from "@sartor/shared/errors";
@@ -6,20 +6,12 @@ import type { Inventory, TuningEnvironment } from "@sartor/shared/protocol";
 import { z } from "zod";
 import type { AgentSettings } from "./config/index.js";
 import { CertificateRenewal, loadOrEnrol } from "./identity/index.js";
-import {
-  collectInventory,
-  DeviceConditionsReader,
-  fileProbeCache,
-  InventoryMonitor,
-  loadEmulatedInventory,
-  ownGlibcVersion,
-  readRuntime,
-  SystemMetricsReader,
-} from "./inventory/index.js";
+import { DeviceConditionsReader, SystemMetricsReader } from "./inventory/index.js";
+import { createInventory } from "./inventory-wiring.js";
 import { LazyTuner, TUNING_RECORD_KEY } from "./lazy-tuner.js";
 import { Link } from "./link/index.js";
 import { BundleInstaller, CandidateStore, DeploymentJournal, HttpBundleSource, SlotStore } from "./ota/index.js";
-import { type Clock, diskSpace, hostFiles, type Logger, runCommand } from "./platform/index.js";
+import { type Clock, hostFiles, type Logger } from "./platform/index.js";
 import { buildReport, Reconciler, ReportPublisher, StepExecutors } from "./reconcile/index.js";
 import { CandidateProcesses, InferenceServer, ModelHost } from "./runtime/index.js";
 import { OutboxStore, openStateDatabase, SettingsStore } from "./storage/index.js";
@@ -28,7 +20,6 @@ import { AGENT_VERSION, RELEASED_AT } from "./version.js";
 
 /** Telemetry window before the control plane said otherwise, s. */
 const DEFAULT_WINDOW_SECONDS = 60;
-const SALT_KEY = "inventory.salt";
 const IDENTITY_KEY = "identity.deviceId";
 /** What belongs to an identity and not to the machine. */
 const KEYS_OF_IDENTITY = [
@@ -345,65 +336,4 @@ function forgetFormerIdentity(deviceId: string, store: SettingsStore, outbox: Ou
     }
     store.save(IDENTITY_KEY, deviceId);
   });
-}
-
-/** The salt that hides serial numbers, made once. */
-function loadOrMakeSalt(store: SettingsStore): string {
-  const known = store.load(SALT_KEY, z.string());
-  if (known !== undefined) return known;
-  const salt = randomBytes(16).toString("hex");
-  store.save(SALT_KEY, salt);
-  return salt;
-}
-
-function createInventory(
-  settings: AgentSettings,
-  store: SettingsStore,
-  link: Link,
-  clock: Clock,
-  logger: Logger,
-  onChange: () => void,
-) {
-  const salt = loadOrMakeSalt(store);
-  const runtimeSources = {
-    agentVersion: AGENT_VERSION,
-    run: runCommand,
-    probeCache: fileProbeCache(join(settings.stateFolder, "runtime-probe.json")),
-    onProblem: (problem: string) => logger.warn("part of the hardware could not be read", { problem }),
-  };
-  const path = settings.emulatedInventory;
-  const collect = async (): Promise<Inventory> => {
-    if (path === undefined) {
-      return collectInventory({
-        ...runtimeSources,
-        files: hostFiles,
-        clock,
-        diskSpace,
-        statePath: settings.stateFolder,
-        serialSalt: salt,
-        glibc: ownGlibcVersion(),
-      });
-    }
-    // Emulated hardware, but what runs the models is really this machine's.
-    const runtime = await readRuntime({ ...runtimeSources, cache: runtimeSources.probeCache });
-    return loadEmulatedInventory(path, { runtime, collectedAt: clock.now() });
-  };
-  const monitor = new InventoryMonitor({
-    collect,
-    onChange: (inventory) => {
-      link.publishInventory(inventory);
-      onChange();
-    },
-    clock,
-    intervalMs: settings.inventoryIntervalMs,
-    onProblem: (error) => logger.warn("the inventory could not be collected", { error }),
-  });
-  const publish = () => {
-    try {
-      if (monitor.latest !== undefined) link.publishInventory(monitor.latest);
-    } catch (error) {
-      logger.error("the inventory could not be stored for sending", { error });
-    }
-  };
-  return { monitor, publish };
 }
