@@ -101,6 +101,13 @@ export const servingSchema = z.object({
 });
 export type ReportedServing = z.infer<typeof servingSchema>;
 
+/** Why a device does not follow the newest orders that are there for it. What it verified before stays in force. */
+export const ordersRefusalSchema = reportedErrorSchema.extend({
+  /** When it was refused first. */
+  since: timestampSchema,
+});
+export type OrdersRefusal = z.infer<typeof ordersRefusalSchema>;
+
 /** Reported state of a device: sent when any of it changed, and once after each connect. */
 export const reportedSchema = z
   .object({
@@ -117,6 +124,8 @@ export const reportedSchema = z
     serving: servingSchema,
     /** The tuning in hand; null when there is none. */
     tuning: reportedTuningSchema.nullable().default(null),
+    /** Set while signed orders or their metadata are refused, expired or out of reach. */
+    ordersRefusal: ordersRefusalSchema.nullable().default(null),
     outbox: z.object({
       /** Messages that wait for the broker. */
       queued: countSchema,

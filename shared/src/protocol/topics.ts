@@ -6,8 +6,8 @@ const PREFIX = `sartor/v${PROTOCOL_VERSION}`;
 export const UPLINK_KINDS = ["inventory", "reported", "telemetry", "events", "tuning"] as const;
 export type UplinkKind = (typeof UPLINK_KINDS)[number];
 
-/** What a device subscribes to. */
-export const DOWNLINK_KINDS = ["desired", "nudge"] as const;
+/** What a device subscribes to: hints only. What it shall do, it reads from its signed orders over HTTPS. */
+export const DOWNLINK_KINDS = ["nudge"] as const;
 export type DownlinkKind = (typeof DOWNLINK_KINDS)[number];
 
 /** The topic of one device and kind: `sartor/v1/<deviceId>/<kind>`. */
