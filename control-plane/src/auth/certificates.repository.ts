@@ -39,6 +39,17 @@ export class CertificatesRepository {
       .executeTakeFirst();
   }
 
+  /** What devices said they are when they enrolled, as JSON; without those that are not enrolled. At most 1,000 ids. */
+  async hardwareOf(deviceIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const rows = await this.database
+      .tables<AuthTables>()
+      .selectFrom("device_identity")
+      .select(["device_id", "hardware"])
+      .where("device_id", "in", deviceIds)
+      .execute();
+    return new Map(rows.map(({ device_id, hardware }) => [device_id, hardware]));
+  }
+
   /** A device's certificates, the newest first. */
   listOf(deviceId: string): Promise<DeviceCertificateTable[]> {
     return this.database

@@ -141,10 +141,14 @@ export class DeviceIdentities implements OnModuleDestroy {
     return (await this.repository.findIdentity(deviceId)) !== undefined;
   }
 
-  /** Kinds of hardware that a device said it is when it enrolled, the most special first; undefined when it is not enrolled. */
-  async hardwareOf(deviceId: string): Promise<HardwareId[] | undefined> {
-    const identity = await this.repository.findIdentity(deviceId);
-    return identity === undefined ? undefined : (JSON.parse(identity.hardware) as HardwareId[]);
+  /**
+   * Kinds of hardware that devices said they are when they enrolled, the most special first; without those that are not enrolled.
+   *
+   * @param deviceIds at most 1,000
+   */
+  async hardwareOf(deviceIds: readonly string[]): Promise<ReadonlyMap<string, HardwareId[]>> {
+    const rows = await this.repository.hardwareOf(deviceIds);
+    return new Map([...rows].map(([deviceId, hardware]) => [deviceId, JSON.parse(hardware) as HardwareId[]]));
   }
 
   async #firstUse(state: CertificateOfDevice, now: number): Promise<void> {

@@ -1,6 +1,5 @@
 import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from "@nestjs/common";
 import {
-  type DesiredState,
   DOWNLINK_KINDS,
   type Nudge,
   PROTOCOL_VERSION,
@@ -21,7 +20,7 @@ export const BROKER = Symbol("broker");
 /** Most device-and-kind pairs remembered as logged. */
 const LOGGED_SIZE = 20_000;
 
-/** The only MQTT door: what devices send is validated here and becomes typed events; desired states leave here. */
+/** The only MQTT door: what devices send is validated here and becomes typed events; nudges leave here. */
 @Injectable()
 export class IngestService implements OnModuleInit, OnModuleDestroy {
   readonly #logger = new Logger(IngestService.name);
@@ -58,7 +57,7 @@ export class IngestService implements OnModuleInit, OnModuleDestroy {
     });
   }
 
-  /** Lets devices in; called when every module is ready and the desired states are in place. */
+  /** Lets devices in; called when every module is ready and the nudges are in place. */
   async listen(): Promise<void> {
     await this.broker.listen();
   }
@@ -70,12 +69,6 @@ export class IngestService implements OnModuleInit, OnModuleDestroy {
   /** Which broker this is. */
   get brokerKind(): "embedded" | "external" {
     return this.broker.kind;
-  }
-
-  /** Publishes a device's desired state, retained: the device gets it now or when it connects. */
-  async publishDesired(deviceId: string, desired: DesiredState): Promise<void> {
-    await this.broker.publishRetained(topicOf(deviceId, "desired"), Buffer.from(JSON.stringify(desired)));
-    this.events.emit("desired.published", { deviceId, desired });
   }
 
   /** Tells a device that there is something new for it, retained: it hears of it now or when it connects. */

@@ -3,7 +3,7 @@ import type { DeviceDeploymentView, ReportedError, RuntimeSettings } from "@sart
 import type { DeviceDeploymentTable } from "./rollouts.tables.js";
 
 /** A deployment as the database holds it. */
-export type StoredDeployment = Omit<DeviceDeploymentView, "deviceName" | "emulated">;
+export type StoredDeployment = Omit<DeviceDeploymentView, "deviceName" | "emulated" | "held">;
 
 /** A deployment with the settings that its device was told; null where the bundle says them. */
 export type FollowedDeployment = StoredDeployment & { readonly runtime: RuntimeSettings | null };

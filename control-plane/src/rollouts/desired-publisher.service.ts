@@ -1,32 +1,44 @@
 import { setImmediate as pause } from "node:timers/promises";
 import { Injectable, Logger } from "@nestjs/common";
+import { SartorError } from "@sartor/shared/errors";
 import type { DesiredState, ReportedState } from "@sartor/shared/protocol";
+import { DeviceIdentities } from "../auth/index.js";
 import { type BundleRecord, BundlesService } from "../bundles/index.js";
 import { Clock, Settings } from "../config/index.js";
 import { BatchWriter } from "../database/index.js";
 import { DevicesService } from "../devices/index.js";
 import { EventBus } from "../events/index.js";
 import { IngestService } from "../ingest/index.js";
+import { canonicalJson } from "../models/index.js";
+import { DirectorService } from "../signing/index.js";
 import { DesiredStatesRepository } from "./desired-states.repository.js";
+import { orderedBundles } from "./ordered-bundles.js";
 
 /** Devices planned in one transaction. */
 const PLAN_AT_ONCE = 200;
-/** Desired states on their way to the broker at once. */
+/** What is thrown where an order cannot be signed as things are. */
+const TRUST = /^SRT_TRUST_/;
+/** Desired states on their way to their devices at once. */
 const PUBLISH_AT_ONCE = 200;
 
 /**
- * Tells each device what it shall do. A desired state is kept before it is published, with a generation that only rises; a broker
- * without a memory gets them all again at the start.
+ * Tells each device what it shall do: a desired state is kept, then signed into the device's director repository, and then the device is nudged
+ * to look. The generation only rises; a broker without a memory gets all nudges again at the start. What cannot be signed (before the key
+ * ceremony, or a bundle whose signature is missing) is held until something was signed.
  */
 @Injectable()
 export class DesiredPublisher {
   readonly #logger = new Logger(DesiredPublisher.name);
   /** Newest generation by device, to see at once when a device has seen a higher one. */
   readonly #generations = new Map<string, number>();
-  /** What is on its way to the broker, by device: one at a time, so that an older state never comes after a newer one. */
+  /** What is on its way, by device: one at a time, so that an older state never comes after a newer one. */
   readonly #underWay = new Map<string, Promise<void>>();
   /** Devices that were removed: nothing more is published for them. An id is never given twice. */
   readonly #gone = new Set<string>();
+  /** How often something was signed since the start. */
+  #signings = 0;
+  /** Codes of what keeps orders from being signed that were told since the last time that something was signed. */
+  readonly #warned = new Set<string>();
 
   /** Notes what the broker took, many in one transaction. */
   readonly #published: BatchWriter<DesiredState>;
@@ -35,36 +47,42 @@ export class DesiredPublisher {
     private readonly repository: DesiredStatesRepository,
     private readonly bundles: BundlesService,
     private readonly devices: DevicesService,
+    private readonly identities: DeviceIdentities,
+    private readonly director: DirectorService,
     private readonly ingest: IngestService,
     private readonly settings: Settings,
     private readonly clock: Clock,
-    events: EventBus,
+    private readonly events: EventBus,
   ) {
     this.#published = new BatchWriter({ maximumItems: PUBLISH_AT_ONCE, maximumWaitMs: 0 }, async (states) => {
       await repository.markPublished(states);
       return undefined;
     });
-    events.on("device.connected", ({ deviceId }) => this.remind(deviceId));
+    events.on("device.connected", ({ deviceId }) => this.nudgeAgain(deviceId).then(() => undefined));
     events.on("device.reported", ({ message }) => this.compare(message));
   }
 
-  /** Publishes every kept desired state, and has those computed anew that the settings changed or a crash left out. */
+  /** Nudges every device again that was told something, and has those desired states computed anew that the settings changed or a crash left out. */
   async restore(): Promise<void> {
     const missing = new Set(await this.devices.enrolledIds());
     const outdated: string[] = [];
     let after = "";
     for (;;) {
       const page = await this.repository.page(after, PUBLISH_AT_ONCE);
-      for (const desired of page) {
+      for (const { desired, published } of page) {
         if (!missing.delete(desired.deviceId)) continue;
         if (desired.telemetry.windowSeconds !== this.settings.telemetryWindowSeconds) outdated.push(desired.deviceId);
-        void this.publishInTurn(desired, true);
+        if (!published) continue;
+        this.#generations.set(desired.deviceId, desired.generation);
+        void this.nudgeAgain(desired.deviceId);
       }
       await this.settle();
-      after = page.at(-1)?.deviceId ?? "";
+      after = page.at(-1)?.desired.deviceId ?? "";
       await pause();
       if (page.length < PUBLISH_AT_ONCE) break;
     }
+    // What was signed while nobody listened.
+    await this.repository.release();
     await this.request([...outdated, ...missing]);
     await this.plan();
     let full = true;
@@ -80,6 +98,19 @@ export class DesiredPublisher {
   /** Has desired states computed anew with the next {@link plan}. */
   request(deviceIds: readonly string[]): Promise<void> {
     return this.repository.noteToPlan(deviceIds);
+  }
+
+  /** Has orders signed anew that may say something else by now: something was signed by people. */
+  async signed(): Promise<void> {
+    this.#signings++;
+    this.#warned.clear();
+    await this.repository.signAgain();
+  }
+
+  /** Has a device's order signed anew: it was enrolled, maybe with other hardware. */
+  async enrolled(deviceId: string): Promise<void> {
+    await this.repository.noteToPlan([deviceId]);
+    await this.repository.signAgain(deviceId);
   }
 
   /** Computes what is to be computed. */
@@ -117,7 +148,7 @@ export class DesiredPublisher {
   }
 
   /**
-   * Begins to publish what is not published yet, up to 200 at once, and does not wait for the broker: one that does not answer keeps
+   * Begins to sign and publish what is not published yet, up to 200 at once, and does not wait for the broker: one that does not answer keeps
    * neither another device's state nor a deadline waiting. What is not taken is tried again with the next tick.
    *
    * @param more called when one of them was taken and others may wait for its place
@@ -139,10 +170,10 @@ export class DesiredPublisher {
   }
 
   /**
-   * Forgets what a removed device was told. The broker's copy goes last, after what was still on its way to it. Called by the executor
+   * Forgets what a removed device was told. Its signed order and the broker's nudge go last, after what was still on its way to it. Called by the executor
    * between two of its works, so that nothing is planned for the device meanwhile.
    *
-   * @returns what clears the broker's copy; it may take as long as the broker
+   * @returns what clears these; it may take as long as the broker
    */
   async forget(deviceId: string): Promise<() => Promise<void>> {
     this.#gone.add(deviceId);
@@ -150,46 +181,91 @@ export class DesiredPublisher {
     await this.repository.forget(deviceId);
     return async () => {
       await this.#underWay.get(deviceId);
+      await this.director.forget(deviceId);
       await this.ingest.forget(deviceId);
     };
   }
 
-  /**
-   * Publishes a desired state after what is on its way to the same device. Never rejects; tells whether the broker took it.
-   *
-   * @param again it was published before and is only repeated: there is nothing to note
-   */
-  private publishInTurn(desired: DesiredState, again = false): Promise<boolean> {
-    const { deviceId } = desired;
+  /** Signs and publishes a desired state after what is on its way to the same device. Never rejects; tells whether the device was told. */
+  private publishInTurn(desired: DesiredState): Promise<boolean> {
+    return this.inTurn(desired.deviceId, () => this.publish(desired));
+  }
+
+  /** Nudges a device again to the newest that it was told of, whatever the broker remembers. Never rejects. */
+  private nudgeAgain(deviceId: string): Promise<boolean> {
+    return this.inTurn(deviceId, async () => {
+      const generation = this.#generations.get(deviceId);
+      if (generation === undefined || this.#gone.has(deviceId)) return false;
+      try {
+        await this.ingest.publishNudge(deviceId, generation);
+        return true;
+      } catch (error) {
+        this.#logger.error(`${deviceId} was not nudged again: ${error}`);
+        return false;
+      }
+    });
+  }
+
+  private inTurn(deviceId: string, work: () => Promise<boolean>): Promise<boolean> {
     const before = this.#underWay.get(deviceId) ?? Promise.resolve();
-    const taken = before.then(() => this.publish(desired, again));
-    const turn = taken.then(() => {
+    const done = before.then(work);
+    const turn = done.then(() => {
       if (this.#underWay.get(deviceId) === turn) this.#underWay.delete(deviceId);
     });
     this.#underWay.set(deviceId, turn);
-    return taken;
+    return done;
   }
 
-  private async publish(desired: DesiredState, again: boolean): Promise<boolean> {
+  private async publish(desired: DesiredState): Promise<boolean> {
     const { deviceId, generation } = desired;
     if (this.#gone.has(deviceId) || generation < (this.#generations.get(deviceId) ?? 0)) return false;
+    const signings = this.#signings;
     try {
-      await this.ingest.publishDesired(deviceId, desired);
+      await this.sign(desired);
+      // An order that says the same with new signatures is found by itself: no need to wake a fleet at once.
+      if (generation > (this.#generations.get(deviceId) ?? 0)) await this.ingest.publishNudge(deviceId, generation);
       this.#generations.set(deviceId, generation);
-      if (again) return true;
       await this.#published.add(desired);
+      // Something was signed since: what was noted as published may say less than there is to say.
+      if (signings !== this.#signings) await this.repository.signAgain(deviceId);
       await this.devices.setDesiredGeneration(deviceId, generation);
+      this.events.emit("desired.published", { deviceId, desired });
       return true;
     } catch (error) {
+      if (error instanceof SartorError && TRUST.test(error.code)) {
+        await this.hold(desired, error, signings);
+        return false;
+      }
       this.#logger.error(`The desired state of ${deviceId} was not published: ${error}`);
       return false;
     }
   }
 
-  /** A device that comes back gets its desired state again, whatever the broker remembers. */
-  private async remind(deviceId: string): Promise<void> {
-    const desired = await this.repository.find(deviceId);
-    if (desired !== undefined) await this.publishInTurn(desired, true);
+  /** @throws SartorError SRT_TRUST_* where it cannot be signed now */
+  private async sign(desired: DesiredState): Promise<void> {
+    const { deviceId } = desired;
+    await this.director.publish({
+      deviceId,
+      desired: Buffer.from(canonicalJson(desired), "utf8"),
+      bundles: orderedBundles(desired),
+      hardware: (await this.identities.hardwareOf([deviceId])).get(deviceId) ?? [],
+    });
+  }
+
+  /** Never rejects. */
+  private async hold(desired: DesiredState, error: SartorError, signings: number): Promise<void> {
+    const { deviceId } = desired;
+    // Before the key ceremony this is so for every device.
+    if (this.#warned.has(error.code)) this.#logger.debug(`The order of ${deviceId} is held: ${error.message}`);
+    else this.#logger.warn(`The order of ${deviceId} is held, and others for the same reason: ${error.message}`);
+    this.#warned.add(error.code);
+    try {
+      await this.repository.hold(desired, error.toBody());
+      // What was missing was signed meanwhile.
+      if (signings !== this.#signings) await this.repository.release(deviceId);
+    } catch (problem) {
+      this.#logger.error(`It could not be noted why the order of ${deviceId} waits: ${problem}`);
+    }
   }
 
   /** A device that has seen a higher generation than ours would ignore us for ever (our database was restored from a backup). */

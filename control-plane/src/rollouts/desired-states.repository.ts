@@ -4,6 +4,7 @@ import {
   type DesiredDeployment,
   type DesiredState,
   PROTOCOL_VERSION,
+  type ReportedError,
   type RuntimeSettings,
   type TuningCandidate,
 } from "@sartor/shared/protocol";
@@ -30,6 +31,12 @@ export interface PlanContext {
   readonly windowSeconds: number;
   readonly bundleOf: BundleOf;
   readonly bundleOfVariant: BundleOfVariant;
+}
+
+/** A desired state, and whether the device was told of it. */
+export interface KeptState {
+  readonly desired: DesiredState;
+  readonly published: boolean;
 }
 
 /** What devices shall do, in the database: kept before it is published. */
@@ -114,13 +121,14 @@ export class DesiredStatesRepository {
     });
   }
 
-  /** Desired states to be published, but those of some devices. */
+  /** Desired states to be published, but those of some devices and those that are held. */
   async unpublished(limit: number, but: readonly string[]): Promise<DesiredState[]> {
     let query = this.database
       .tables<RolloutTables>()
       .selectFrom("desired_state")
       .select("desired")
       .where("published", "=", 0)
+      .where("held", "is", null)
       .limit(limit);
     if (but.length > 0) query = query.where("device_id", "not in", but);
     const rows = await query.execute();
@@ -133,7 +141,7 @@ export class DesiredStatesRepository {
       for (const { deviceId, generation } of published) {
         await db
           .updateTable("desired_state")
-          .set({ published: 1 })
+          .set({ published: 1, held: null })
           .where("device_id", "=", deviceId)
           .where("generation", "=", generation)
           .execute();
@@ -141,17 +149,65 @@ export class DesiredStatesRepository {
     });
   }
 
-  /** Desired states page by page, in the order of the devices' ids. */
-  async page(after: string, limit: number): Promise<DesiredState[]> {
+  /** Notes why a state cannot be signed: it is not tried again before {@link release}, unless it changes. */
+  async hold({ deviceId, generation }: DesiredState, reason: ReportedError): Promise<void> {
+    await this.database
+      .tables<RolloutTables>()
+      .updateTable("desired_state")
+      .set({ held: JSON.stringify(reason) })
+      .where("device_id", "=", deviceId)
+      .where("generation", "=", generation)
+      .execute();
+  }
+
+  /** Has held states tried again; those of some devices, or all. */
+  async release(deviceId?: string): Promise<void> {
+    let query = this.database
+      .tables<RolloutTables>()
+      .updateTable("desired_state")
+      .set({ held: null })
+      .where("held", "is not", null);
+    if (deviceId !== undefined) query = query.where("device_id", "=", deviceId);
+    await query.execute();
+  }
+
+  /** Has every state that names a bundle, and all that are held, signed and published again; of one device, or of all. */
+  async signAgain(deviceId?: string): Promise<void> {
+    let query = this.database
+      .tables<RolloutTables>()
+      .updateTable("desired_state")
+      .set({ published: 0, held: null })
+      .where(({ or, eb }) => or([eb("held", "is not", null), eb("desired", "like", '%"bundleId"%')]));
+    if (deviceId !== undefined) query = query.where("device_id", "=", deviceId);
+    await query.execute();
+  }
+
+  /** Why devices' states are held, by device; those that are not held are left out. */
+  async held(deviceIds: readonly string[]): Promise<ReadonlyMap<string, ReportedError>> {
     const rows = await this.database
       .tables<RolloutTables>()
       .selectFrom("desired_state")
-      .select("desired")
+      .select(["device_id", "held"])
+      .where("device_id", "in", deviceIds)
+      .where("held", "is not", null)
+      .execute();
+    return new Map(rows.map(({ device_id, held }) => [device_id, JSON.parse(held ?? "null") as ReportedError]));
+  }
+
+  /** Desired states page by page, in the order of the devices' ids. */
+  async page(after: string, limit: number): Promise<KeptState[]> {
+    const rows = await this.database
+      .tables<RolloutTables>()
+      .selectFrom("desired_state")
+      .select(["desired", "published"])
       .where("device_id", ">", after)
       .orderBy("device_id")
       .limit(limit)
       .execute();
-    return rows.map((row) => JSON.parse(row.desired) as DesiredState);
+    return rows.map(({ desired, published }) => ({
+      desired: JSON.parse(desired) as DesiredState,
+      published: published === 1,
+    }));
   }
 
   async find(deviceId: string): Promise<DesiredState | undefined> {
@@ -247,7 +303,7 @@ async function planOne(
 }
 
 async function save(db: Db, desired: DesiredState): Promise<void> {
-  const values = { generation: desired.generation, desired: JSON.stringify(desired), published: 0 };
+  const values = { generation: desired.generation, desired: JSON.stringify(desired), published: 0, held: null };
   await db
     .insertInto("desired_state")
     .values({ device_id: desired.deviceId, ...values })

@@ -1,4 +1,5 @@
-import type { DesiredState } from "@sartor/shared/protocol";
+import { SartorError } from "@sartor/shared/errors";
+import type { DesiredState, ReportedError } from "@sartor/shared/protocol";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { EventBus } from "../events/index.js";
 import { DesiredPublisher } from "./desired-publisher.service.js";
@@ -10,7 +11,7 @@ const desired = (deviceId: string, generation = 1) =>
 /** Desired states in memory; planning a device makes its next generation. */
 class MemoryStates {
   readonly marks = new Set<string>();
-  readonly states = new Map<string, { desired: DesiredState; published: boolean }>();
+  readonly states = new Map<string, { desired: DesiredState; published: boolean; held?: ReportedError }>();
   noteToPlan = async (ids: readonly string[]) => ids.forEach((id) => void this.marks.add(id));
   takeTunings = async () => false;
   variantsTuned = async () => [];
@@ -24,10 +25,21 @@ class MemoryStates {
     }
   };
   page = async () => [];
+  hold = async ({ deviceId }: DesiredState, held: ReportedError) => {
+    const state = this.states.get(deviceId);
+    if (state !== undefined) state.held = held;
+  };
+  release = async (deviceId?: string) => {
+    for (const [id, state] of this.states) if (deviceId === undefined || id === deviceId) delete state.held;
+  };
+  signAgain = async (deviceId?: string) => {
+    await this.release(deviceId);
+    for (const [id, state] of this.states) if (deviceId === undefined || id === deviceId) state.published = false;
+  };
   find = async (id: string) => this.states.get(id)?.desired;
   unpublished = async (limit: number, but: readonly string[]) =>
     [...this.states.values()]
-      .filter((state) => !state.published && !but.includes(state.desired.deviceId))
+      .filter((state) => !state.published && state.held === undefined && !but.includes(state.desired.deviceId))
       .map((state) => state.desired)
       .slice(0, limit);
   markPublished = async (published: readonly DesiredState[]) => {
@@ -42,18 +54,33 @@ class MemoryStates {
   };
 }
 
+/** A director that signs what it may, and tells how often. */
+class TestDirector {
+  readonly signed: string[] = [];
+  /** Why nothing can be signed now. */
+  refusal: SartorError | undefined;
+  publish = async ({ deviceId, desired: bytes }: { deviceId: string; desired: Uint8Array }) => {
+    if (this.refusal !== undefined) throw this.refusal;
+    const { generation } = JSON.parse(Buffer.from(bytes).toString("utf8")) as DesiredState;
+    this.signed.push(`${deviceId} ${generation}`);
+  };
+  forget = async (deviceId: string) => {
+    this.signed.push(`forget ${deviceId}`);
+  };
+}
+
 /** A broker whose answers to some devices wait until they are let go. */
 class SlowBroker {
-  readonly retained = new Map<string, DesiredState>();
+  readonly retained = new Map<string, number>();
   readonly log: string[] = [];
   readonly held = new Map<string, PromiseWithResolvers<void>>();
   hold(deviceId: string): void {
     this.held.set(deviceId, Promise.withResolvers());
   }
-  publishDesired = async (deviceId: string, state: DesiredState) => {
+  publishNudge = async (deviceId: string, generation: number) => {
     this.log.push(`publish ${deviceId}`);
     await this.held.get(deviceId)?.promise;
-    this.retained.set(deviceId, state);
+    this.retained.set(deviceId, generation);
   };
   forget = async (deviceId: string) => {
     this.log.push(`clear ${deviceId}`);
@@ -64,6 +91,7 @@ class SlowBroker {
 function start() {
   const states = new MemoryStates();
   const broker = new SlowBroker();
+  const director = new TestDirector();
   const events = new EventBus();
   const overdue: string[] = [];
   const ended: string[] = [];
@@ -77,6 +105,8 @@ function start() {
     states as never,
     { ofVariants: async () => new Map() } as never,
     devices as never,
+    { hardwareOf: async () => new Map() } as never,
+    director as never,
     broker as never,
     settings as never,
     clock as never,
@@ -124,7 +154,7 @@ function start() {
     clock as never,
     {} as never,
   );
-  return { states, broker, events, overdue, ended, executor, enrolled, wave };
+  return { states, broker, director, events, overdue, ended, executor, enrolled, wave };
 }
 
 describe("the executor", () => {
@@ -164,7 +194,55 @@ describe("the executor", () => {
     await reminded;
     executor.kick();
     await vi.waitFor(() => expect(states.states.get("slow")?.published).toBe(true));
-    expect(broker.retained.get("slow")?.generation).toBe(2);
+    expect(broker.retained.get("slow")).toBe(2);
+  });
+
+  it("nudges no device before its order is signed, and all of them once people have signed", async () => {
+    running = start();
+    const { broker, director, events, executor, states } = running;
+    director.refusal = new SartorError("SRT_TRUST_NO_ROOT", "The key ceremony was not held yet.");
+    await executor.onApplicationBootstrap();
+    await events.emitAndWait("device.enrolled", { deviceId: "one", name: "", emulated: false, at: 0 });
+    await events.emitAndWait("device.enrolled", { deviceId: "two", name: "", emulated: false, at: 0 });
+    await vi.waitFor(() => expect(states.states.get("two")?.held?.code).toBe("SRT_TRUST_NO_ROOT"));
+    await events.emitAndWait("device.connected", { deviceId: "one", at: 0 });
+    expect(broker.retained.size).toBe(0);
+    director.refusal = undefined;
+    await events.emitAndWait("signing.published", { models: [] });
+    await vi.waitFor(() => expect(broker.retained.size).toBe(2));
+    expect(director.signed.sort()).toEqual(["one 1", "two 1"]);
+  });
+
+  it("holds no order back that was signed while it was being refused", async () => {
+    running = start();
+    const { director, events, executor, states } = running;
+    await executor.onApplicationBootstrap();
+    const refused = Promise.withResolvers<void>();
+    const publish = director.publish;
+    director.publish = async () => {
+      director.publish = publish;
+      await refused.promise;
+      throw new SartorError("SRT_TRUST_UNSIGNED", "The bundle is not signed.");
+    };
+    await events.emitAndWait("device.enrolled", { deviceId: "late", name: "", emulated: false, at: 0 });
+    await vi.waitFor(() => expect(director.publish).toBe(publish));
+    await events.emitAndWait("signing.published", { models: [] });
+    refused.resolve();
+    await vi.waitFor(() => expect(states.states.get("late")?.held).toBeUndefined());
+    executor.kick();
+    await vi.waitFor(() => expect(states.states.get("late")?.published).toBe(true));
+  });
+
+  it("signs orders again when people signed something, and wakes no device for the same order", async () => {
+    running = start();
+    const { broker, director, events, executor, states } = running;
+    await executor.onApplicationBootstrap();
+    await events.emitAndWait("device.enrolled", { deviceId: "one", name: "", emulated: false, at: 0 });
+    await vi.waitFor(() => expect(states.states.get("one")?.published).toBe(true));
+    await events.emitAndWait("signing.published", { models: ["road-sign"] });
+    await vi.waitFor(() => expect(director.signed).toEqual(["one 1", "one 1"]));
+    await vi.waitFor(() => expect(states.states.get("one")?.published).toBe(true));
+    expect(broker.log).toEqual(["publish one"]);
   });
 
   it("leaves nothing of a removed device behind, in the database or on the broker, whatever is under way", async () => {
@@ -174,18 +252,15 @@ describe("the executor", () => {
     broker.hold("gone");
     await events.emitAndWait("device.enrolled", { deviceId: "gone", name: "", emulated: false, at: 0 });
     await vi.waitFor(() => expect(broker.log).toEqual(["publish gone"]));
-    // A session has just begun: its reminder is read and not published yet.
-    const read = Promise.withResolvers<DesiredState>();
-    const find = vi.spyOn(states, "find").mockReturnValueOnce(read.promise);
+    // A session has just begun: its reminder waits for its turn.
     const reminded = events.emitAndWait("device.connected", { deviceId: "gone", at: 0 });
-    expect(find).toHaveBeenCalledOnce();
     const removed = events.emitAndWait("device.deleted", { deviceId: "gone" });
     await vi.waitFor(() => expect(states.states.has("gone")).toBe(false));
     broker.held.get("gone")?.resolve();
     await removed;
     expect(broker.log.at(-1)).toBe("clear gone");
-    read.resolve(desired("gone"));
     await reminded;
+    expect(running.director.signed.at(-1)).toBe("forget gone");
     // A report that was on its way asks for a plan, and a late session for a reminder.
     await states.noteToPlan(["gone"]);
     await events.emitAndWait("device.connected", { deviceId: "gone", at: 0 });

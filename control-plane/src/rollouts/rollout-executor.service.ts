@@ -50,6 +50,7 @@ export class RolloutExecutor implements OnApplicationBootstrap, OnModuleDestroy 
   ) {
     events.on("device.enrolled", ({ deviceId }) => this.planDevice(deviceId));
     events.on("device.deleted", ({ deviceId }) => this.forgetDevice(deviceId));
+    events.on("signing.published", () => this.signAgain());
     for (const name of ["deployment.changed", "tuning.ordered", "tuning.finished"] as const) {
       events.on(name, () => this.kick());
     }
@@ -183,7 +184,12 @@ export class RolloutExecutor implements OnApplicationBootstrap, OnModuleDestroy 
   }
 
   private async planDevice(deviceId: string): Promise<void> {
-    await this.desired.request([deviceId]);
+    await this.desired.enrolled(deviceId);
+    this.kick();
+  }
+
+  private async signAgain(): Promise<void> {
+    await this.desired.signed();
     this.kick();
   }
 

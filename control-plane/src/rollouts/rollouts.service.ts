@@ -3,6 +3,7 @@ import { SartorError } from "@sartor/shared/errors";
 import type {
   DeviceDeploymentView,
   Page,
+  ReportedError,
   RolloutDetail,
   RolloutSummary,
   rolloutRequestSchema,
@@ -15,6 +16,8 @@ import { EventBus } from "../events/index.js";
 import { ModelsService } from "../models/index.js";
 import type { StoredDeployment } from "./deployment-rows.js";
 import { DeploymentsRepository } from "./deployments.repository.js";
+import { DesiredStatesRepository } from "./desired-states.repository.js";
+import { InstallableBundles } from "./installable-bundles.service.js";
 import { RolloutExecutor } from "./rollout-executor.service.js";
 import { RolloutsRepository } from "./rollouts.repository.js";
 import { VariantChooser } from "./variant-chooser.service.js";
@@ -35,6 +38,8 @@ export class RolloutsService {
     private readonly models: ModelsService,
     private readonly bundles: BundlesService,
     private readonly chooser: VariantChooser,
+    private readonly installable: InstallableBundles,
+    private readonly desired: DesiredStatesRepository,
     private readonly devices: DevicesService,
     private readonly events: EventBus,
     private readonly clock: Clock,
@@ -44,15 +49,12 @@ export class RolloutsService {
   /**
    * Orders a rollout in one wave.
    *
-   * @throws SartorError SRT_MODEL_UNKNOWN, SRT_VARIANT_UNKNOWN, SRT_DEVICE_UNKNOWN, SRT_ROLLOUT_NO_DEVICES
+   * @throws SartorError SRT_MODEL_UNKNOWN, SRT_VARIANT_UNKNOWN, SRT_DEVICE_UNKNOWN, SRT_ROLLOUT_NO_DEVICES;
+   *   SRT_TRUST_NO_ROOT before the key ceremony; SRT_TRUST_UNSIGNED where nothing of it is signed that a device could get
    */
   async create(order: RolloutOrder): Promise<RolloutSummary> {
     await this.models.get(order.model, order.version);
-    if ((await this.bundles.ofVersion(order.model, order.version)).length === 0) {
-      throw new SartorError("SRT_BUNDLE_UNKNOWN", `Version ${order.version} of ${order.model} has no bundle.`);
-    }
-    const { variant } = order.tailoring;
-    if (variant !== undefined) await this.chooser.bundleOf(order.model, order.version, variant);
+    await this.requireSigned(order);
     const devices = await this.select(order.devices);
     const rolloutId = this.ids.ulid();
     const { deadlineSeconds, soakSeconds, maximumLatencyMs } = order.probe;
@@ -135,13 +137,36 @@ export class RolloutsService {
   async deployment(deploymentId: string): Promise<DeviceDeploymentView | undefined> {
     const deployment = await this.deploymentRows.find(deploymentId);
     if (deployment === undefined) return undefined;
-    return toView(deployment, await this.devices.summary(deployment.deviceId));
+    const held = await this.desired.held([deployment.deviceId]);
+    return toView(deployment, await this.devices.summary(deployment.deviceId), held);
+  }
+
+  /** Refused at once rather than on every device: what nobody signed no device installs. */
+  private async requireSigned({ model, version, tailoring: { variant } }: RolloutOrder): Promise<void> {
+    const bundles = await this.bundles.ofVersion(model, version);
+    if (bundles.length === 0) {
+      throw new SartorError("SRT_BUNDLE_UNKNOWN", `Version ${version} of ${model} has no bundle.`);
+    }
+    const wanted =
+      variant === undefined
+        ? bundles.map(({ bundleId }) => bundleId)
+        : [await this.chooser.bundleOf(model, version, variant)];
+    this.installable.requireCeremony();
+    if (wanted.some((bundleId) => this.installable.isSigned(bundleId))) return;
+    const what = variant === undefined ? "Nothing" : `No bundle of variant ${variant}`;
+    throw new SartorError(
+      "SRT_TRUST_UNSIGNED",
+      `${what} of ${model} ${version} is signed yet. Sign it first: sartor keys release ${model} ${version}.`,
+      { details: { model, version } },
+    );
   }
 
   private async viewsOf(rolloutId: string, limit: number, after?: string): Promise<DeviceDeploymentView[]> {
     const deployments = await this.deploymentRows.ofRollout(rolloutId, limit, after);
-    const names = await this.devices.namesOf(deployments.map(({ deviceId }) => deviceId));
-    return deployments.map((deployment) => toView(deployment, names.get(deployment.deviceId)));
+    const deviceIds = deployments.map(({ deviceId }) => deviceId);
+    const names = await this.devices.namesOf(deviceIds);
+    const held = await this.desired.held(deviceIds);
+    return deployments.map((deployment) => toView(deployment, names.get(deployment.deviceId), held));
   }
 
   private async select(devices: RolloutOrder["devices"]): Promise<string[]> {
@@ -168,6 +193,13 @@ export class RolloutsService {
 function toView(
   deployment: StoredDeployment,
   device: { readonly name: string; readonly emulated: boolean } | undefined,
+  held: ReadonlyMap<string, ReportedError>,
 ): DeviceDeploymentView {
-  return { ...deployment, deviceName: device?.name ?? deployment.deviceId, emulated: device?.emulated ?? false };
+  return {
+    ...deployment,
+    deviceName: device?.name ?? deployment.deviceId,
+    emulated: device?.emulated ?? false,
+    // Only what is told first can be held back; what a device is at it knows already.
+    held: deployment.status === "queued" ? (held.get(deployment.deviceId) ?? null) : null,
+  };
 }

@@ -55,7 +55,10 @@ export interface DesiredStateTable {
   device_id: string;
   generation: number;
   desired: string;
+  /** 1 once the order is signed and the device was nudged. */
   published: number;
+  /** Why it cannot be signed now, as a ReportedError; null where nothing was in the way so far. */
+  held: string | null;
 }
 
 /** Devices whose desired state is to be computed anew. */

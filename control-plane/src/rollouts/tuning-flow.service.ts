@@ -9,6 +9,7 @@ import { EventBus } from "../events/index.js";
 import { type StoredTuning, TailoringService, TuningsService, type VersionPlanner } from "../tailoring/index.js";
 import type { FollowedDeployment } from "./deployment-rows.js";
 import { DeploymentsRepository, type TuneDue } from "./deployments.repository.js";
+import { InstallableBundles } from "./installable-bundles.service.js";
 import { type FixedChoice, type RolloutOrderRecord, RolloutsRepository } from "./rollouts.repository.js";
 import { followUpOf } from "./tuning-follow-up.js";
 import { VariantChooser } from "./variant-chooser.service.js";
@@ -39,6 +40,7 @@ export class TuningFlow {
     private readonly rollouts: RolloutsRepository,
     private readonly deployments: DeploymentsRepository,
     private readonly chooser: VariantChooser,
+    private readonly installable: InstallableBundles,
     private readonly tailoring: TailoringService,
     private readonly tunings: TuningsService,
     private readonly devices: DevicesService,
@@ -50,14 +52,27 @@ export class TuningFlow {
   /**
    * Has a device measure what an operator asks for; what it is told to serve where no version is named, else what it serves.
    *
-   * @throws SartorError SRT_DEVICE_UNKNOWN, SRT_MODEL_UNKNOWN, SRT_TAILORING_NO_INVENTORY, SRT_TAILORING_NO_VARIANT; SRT_INVALID_REQUEST where no
+   * @throws SartorError SRT_DEVICE_UNKNOWN, SRT_MODEL_UNKNOWN, SRT_TAILORING_NO_INVENTORY, SRT_TAILORING_NO_VARIANT,
+   *   SRT_TRUST_NO_ROOT, SRT_TRUST_UNSIGNED; SRT_INVALID_REQUEST where no
    *   version is named and the device has none
    */
   async order(deviceId: string, request: TuningRequestOrder): Promise<TuningView> {
     await this.devices.requireExists(deviceId);
+    this.installable.requireCeremony();
     const { model, version } = await this.versionFor(deviceId, request);
     const reason = "an operator asked for it";
-    return this.tunings.order(deviceId, { ...request, model, version, reason, deploymentId: null });
+    const mayMeasure = await this.mayMeasure(deviceId, model, version);
+    return this.tunings.order(deviceId, { ...request, model, version, reason, deploymentId: null }, mayMeasure);
+  }
+
+  /** Which variants of a version a device would take. */
+  private async mayMeasure(deviceId: string, model: string, version: string): Promise<(variantId: string) => boolean> {
+    const bundles = await this.chooser.bundlesOf(model, version);
+    const refusalOf = await this.installable.forDevice(deviceId);
+    return (variantId) => {
+      const bundleId = bundles.get(variantId);
+      return bundleId !== undefined && refusalOf(bundleId) === undefined;
+    };
   }
 
   /** Thinks of successes after which a tuning may be due, some of them; tells whether there may be more. */
@@ -110,7 +125,8 @@ export class TuningFlow {
       const reason =
         tune === "always" ? "its rollout asks for it" : "few devices of its type have measured this version";
       const request = { ...defaults, model, version, policy, variant, reason, deploymentId };
-      await this.tunings.order(deviceId, request, thought.planner);
+      const mayMeasure = await this.mayMeasure(deviceId, model, version);
+      await this.tunings.order(deviceId, request, mayMeasure, thought.planner);
     } catch (error) {
       // What the device or the version is like does not change by asking again.
       if (!(error instanceof SartorError)) throw error;

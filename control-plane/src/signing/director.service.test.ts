@@ -83,7 +83,7 @@ describe("the director", () => {
 
   it("forgets a device that was removed", async () => {
     await bench.director.publish(order());
-    await bench.events.emitAndWait("device.deleted", { deviceId: "pi-1" });
+    await bench.director.forget("pi-1");
     await expect(file("timestamp")).rejects.toMatchObject({ code: "SRT_NOT_FOUND" });
   });
 });

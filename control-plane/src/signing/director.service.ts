@@ -11,7 +11,6 @@ import {
 } from "@sartor/shared/protocol";
 import { z } from "zod";
 import { Clock, Settings } from "../config/index.js";
-import { EventBus } from "../events/index.js";
 import { DirectorRepository, type DirectorRow } from "./director.repository.js";
 import { type DirectorBundle, directorTargets, signDirector } from "./director-metadata.js";
 import { ImageRepository } from "./image-repository.service.js";
@@ -56,12 +55,10 @@ export class DirectorService {
     private readonly keys: KeyStore,
     private readonly clock: Clock,
     settings: Settings,
-    events: EventBus,
   ) {
     const days = settings.directorExpiryDays;
     this.#lifeMs = days * DAY_MS;
     this.#timestampLifeMs = days > ONLINE_LIFE_DAYS ? this.#lifeMs : Math.min(LIVES.timestamp.lifeMs, this.#lifeMs);
-    events.on("device.deleted", ({ deviceId }) => this.repository.remove(deviceId));
   }
 
   /**
@@ -128,6 +125,11 @@ export class DirectorService {
       throw new SartorError("SRT_NOT_FOUND", `${deviceId} has another order now: look at its metadata again.`);
     }
     return bytes;
+  }
+
+  /** Removes the repository of a device that is no more; called once nothing is on its way to it. */
+  forget(deviceId: string): Promise<void> {
+    return this.repository.remove(deviceId);
   }
 
   /** Devices that have a repository. */

@@ -13,12 +13,12 @@ export class SignedBundles {
   }
 
   /** Whether a bundle is in the published image repository, with every signature above it in force now. */
-  isSigned(bundleId: Digest): boolean {
+  isSigned(bundleId: Digest | string): boolean {
     return this.image.signedBundle(bundleId) !== undefined;
   }
 
   /** What the image repository says of a bundle; undefined where it is not signed. */
-  find(bundleId: Digest): ImageTargetCustom | undefined {
+  find(bundleId: Digest | string): ImageTargetCustom | undefined {
     return this.image.signedBundle(bundleId)?.custom;
   }
 }

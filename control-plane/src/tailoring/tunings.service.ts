@@ -57,17 +57,32 @@ export class TuningsService implements OnModuleInit {
   /**
    * Has a device measure the candidates of its plan. One that is under way on it is canceled.
    *
+   * @param mayMeasure whether the device would take a variant's bundle; the others are not asked for
    * @param planner plans this version under this policy; shared by whoever orders for many devices
    * @throws SartorError SRT_DEVICE_UNKNOWN, SRT_MODEL_UNKNOWN, SRT_TAILORING_NO_INVENTORY; SRT_TAILORING_NO_VARIANT where the plan has no
-   *   candidate that the device could run
+   *   candidate that the device could run; SRT_TRUST_UNSIGNED where it would take none of them
    */
-  async order(deviceId: string, request: TuningOrderRequest, planner?: VersionPlanner): Promise<TuningView> {
+  async order(
+    deviceId: string,
+    request: TuningOrderRequest,
+    mayMeasure: (variantId: string) => boolean,
+    planner?: VersionPlanner,
+  ): Promise<TuningView> {
     const inventory = await this.tailoring.inventoryOf(deviceId);
     const plans = planner ?? (await this.tailoring.plannerOf(request.model, request.version, request.policy));
     const { plan, runnable } = await plans.plan(inventory);
-    const candidates = runnable.filter(
+    const planned = runnable.filter(
       ({ candidate }) => request.variant === undefined || candidate.variant.name === request.variant,
     );
+    const candidates = planned.filter(({ variantId }) => mayMeasure(variantId));
+    if (planned.length > 0 && candidates.length === 0) {
+      const names = [...new Set(planned.map(({ candidate }) => candidate.variant.name))].join(", ");
+      throw new SartorError(
+        "SRT_TRUST_UNSIGNED",
+        `None of the variants that ${deviceId} could measure is signed for it: ${names}. Sign them: sartor keys requests.`,
+        { details: { planId: plan.planId } },
+      );
+    }
     if (candidates.length === 0) {
       throw new SartorError("SRT_TAILORING_NO_VARIANT", plan.summary, { details: { planId: plan.planId } });
     }

@@ -227,6 +227,8 @@ export const deviceDeploymentViewSchema = z
     step: z.enum(DEPLOYMENT_STEPS),
     progress: z.object({ doneBytes: countSchema, totalBytes: countSchema }).nullable(),
     error: reportedErrorSchema.nullable(),
+    /** Why its device cannot be told of it yet (a signature is missing); null where nothing is in the way. */
+    held: reportedErrorSchema.nullable(),
     queuedAt: timestampSchema,
     updatedAt: timestampSchema,
     deadlineAt: timestampSchema,

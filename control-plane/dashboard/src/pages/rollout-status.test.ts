@@ -16,6 +16,7 @@ function deployment(id: string, changes: Partial<DeviceDeploymentView> = {}): De
     step: "waiting",
     progress: null,
     error: null,
+    held: null,
     queuedAt: 0,
     updatedAt: 10,
     deadlineAt: 100,

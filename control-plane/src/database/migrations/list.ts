@@ -11,6 +11,7 @@ import { offeredVariantsMigration } from "./0080-offered-variants.js";
 import { certificatesMigration } from "./0085-certificates.js";
 import { signingMigration } from "./0090-signing.js";
 import { peopleMigration } from "./0095-people.js";
+import { heldOrdersMigration } from "./0100-held-orders.js";
 
 /** All migrations; the name decides the order. */
 export const MIGRATIONS: readonly SchemaMigration[] = [
@@ -26,4 +27,5 @@ export const MIGRATIONS: readonly SchemaMigration[] = [
   certificatesMigration,
   signingMigration,
   peopleMigration,
+  heldOrdersMigration,
 ];
