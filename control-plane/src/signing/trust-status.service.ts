@@ -7,8 +7,10 @@ import type {
   TrustRoleView,
   TrustRoots,
   TrustStatus,
+  VersionTrust,
 } from "@sartor/shared/protocol";
 import { Clock } from "../config/index.js";
+import { ModelsService } from "../models/index.js";
 import { DirectorService } from "./director.service.js";
 import { publicKeyOf } from "./ed25519.js";
 import { FamilyRequests } from "./family-requests.service.js";
@@ -24,6 +26,7 @@ export class TrustStatusService {
   constructor(
     private readonly repository: TrustRepository,
     private readonly image: ImageRepository,
+    private readonly models: ModelsService,
     private readonly families: FamilyRequests,
     private readonly director: DirectorService,
     private readonly keys: KeyStore,
@@ -68,6 +71,21 @@ export class TrustStatusService {
         : await this.repository.find(repository, role, version);
     if (found === undefined) throw nothing(repository, role);
     return found.text;
+  }
+
+  /**
+   * What devices believe of a version.
+   *
+   * @throws SartorError SRT_MODEL_UNKNOWN
+   */
+  async version(model: string, version: string): Promise<VersionTrust> {
+    const { variants } = await this.models.get(model, version);
+    const bundles = variants.map(({ bundleId, name, kind }) => {
+      const found = this.image.signedBundle(bundleId)?.custom;
+      const signed = found === undefined ? null : { releaseCounter: found.releaseCounter, hardware: found.hardware };
+      return { bundleId, variant: { name, kind }, signed };
+    });
+    return { model, version, bundles };
   }
 
   async status(): Promise<TrustStatus> {

@@ -1,6 +1,8 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Query } from "@nestjs/common";
 import { ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from "@nestjs/swagger";
 import {
+  modelNameSchema,
+  modelVersionSchema,
   type PublishedMetadata,
   publishedMetadataSchema,
   type ReleaseRequest,
@@ -25,6 +27,8 @@ import {
   trustSignatureSchema,
   trustStatusSchema,
   ulidSchema,
+  type VersionTrust,
+  versionTrustSchema,
 } from "@sartor/shared/protocol";
 import { z } from "zod";
 import { LeastRole } from "../http/index.js";
@@ -119,6 +123,17 @@ export class TrustController {
     @Body({ schema: trustSignatureSchema }) body: TrustSignature,
   ): Promise<SigningRequestDetail> {
     return this.requests.addSignature(requestId, body);
+  }
+
+  @LeastRole("viewer")
+  @Get("releases/:model/:version")
+  @ApiOperation({ summary: "What is signed of a version's bundles, and what waits for signatures" })
+  @ApiOkResponse({ standardSchema: versionTrustSchema })
+  version(
+    @Param("model", { schema: modelNameSchema }) model: string,
+    @Param("version", { schema: modelVersionSchema }) version: string,
+  ): Promise<VersionTrust> {
+    return this.status.version(model, version);
   }
 
   @LeastRole("operator")

@@ -1,6 +1,14 @@
 import { z } from "zod";
-import { modelNameSchema, modelVersionSchema, shortTextSchema, timestampSchema, ulidSchema } from "./primitives.js";
-import { releaseCounterSchema, TRUST_LIMITS, TRUST_REPOSITORIES } from "./trust.js";
+import {
+  digestSchema,
+  modelNameSchema,
+  modelVersionSchema,
+  shortTextSchema,
+  timestampSchema,
+  ulidSchema,
+} from "./primitives.js";
+import { variantKindSchema } from "./tailoring.js";
+import { hardwareIdSchema, releaseCounterSchema, TRUST_LIMITS, TRUST_REPOSITORIES } from "./trust.js";
 
 /** A role of a TUF repository: one of the four top-level ones, or a model family's. */
 export const trustRoleSchema = modelNameSchema;
@@ -148,6 +156,23 @@ export const releaseViewSchema = z
   })
   .meta({ id: "ReleaseView" });
 export type ReleaseView = z.infer<typeof releaseViewSchema>;
+
+/** `GET /api/v1/trust/releases/{model}/{version}`: what devices believe of a version. */
+export const versionTrustSchema = z
+  .object({
+    model: modelNameSchema,
+    version: modelVersionSchema,
+    bundles: z.array(
+      z.object({
+        bundleId: digestSchema,
+        variant: z.object({ name: shortTextSchema, kind: variantKindSchema }),
+        /** As it was signed by people; null while it waits for signatures: until then no device installs or measures it. */
+        signed: z.object({ releaseCounter: releaseCounterSchema, hardware: z.array(hardwareIdSchema) }).nullable(),
+      }),
+    ),
+  })
+  .meta({ id: "VersionTrust" });
+export type VersionTrust = z.infer<typeof versionTrustSchema>;
 
 /** `GET /api/v1/trust/metadata/{repository}/{role}`: what is published. */
 export const publishedMetadataSchema = z

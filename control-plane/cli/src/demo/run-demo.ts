@@ -12,6 +12,7 @@ import { choosePorts, type DemoPorts } from "./ports.js";
 import { PROGRAMS, ROAD_SIGN_MODEL } from "./programs.js";
 import { Progress } from "./progress.js";
 import { ensureRollout, followRollout } from "./rollout.js";
+import { signByItself, untilSigned } from "./signing.js";
 import { lockStateFolder } from "./state-lock.js";
 import { type TailorContext, tailorFleet } from "./tailor.js";
 
@@ -77,6 +78,8 @@ async function bringUp(
   progress.say(`control plane listens on ${ready.httpUrl}, for devices on ${ready.deviceUrl} and ${ready.mqttUrl}`);
   const api = new ApiClient(ready.httpUrl, ready.operatorToken);
 
+  // Before any device asks: what it believes comes from the ceremony.
+  await signByItself(api, join(stateFolder, "signing-keys"), progress, signal);
   const devices = planDevices(stateFolder, options.devices, ports.inference);
   const onExit = (device: DemoDevice, what: string) =>
     progress.say(`the agent of ${device.name} ended (${what}); it is started again`);
@@ -92,6 +95,7 @@ async function bringUp(
   progress.say(
     `model ${model.model} ${model.version} is registered (${model.parameters} parameters, ${model.bytes} bytes)`,
   );
+  await untilSigned(api, model, progress, signal);
   const rolloutId = await ensureRollout(api, model, deviceIds);
   if (rolloutId !== undefined) {
     const rollout = await followRollout(api, rolloutId, (line) => progress.say(`  ${line}`), signal);

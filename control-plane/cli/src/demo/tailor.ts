@@ -16,6 +16,7 @@ import { ensureDatasets } from "./datasets.js";
 import type { ManagedProcess } from "./managed-process.js";
 import { pollUntil } from "./poll.js";
 import type { Progress } from "./progress.js";
+import { untilSigned } from "./signing.js";
 import { tuningSummary } from "./tuning-summary.js";
 
 /** Least time between two lines about a build, ms. */
@@ -56,6 +57,7 @@ export async function tailorFleet(context: TailorContext): Promise<void> {
   if (made > 0)
     progress.say(`${counted(made, "dataset")} of rendered signs registered: to calibrate and to judge variants`);
   await ensureBuild(tailoring, context);
+  await untilSigned(api, model, progress, signal);
   await ensureTailoredRollout(context);
   await ensureTuning(tailoring, context, deviceIds[0] ?? "");
 }

@@ -1,4 +1,4 @@
-export { AUTOMATIC_WARNING, type AutomaticOptions, autoCeremony, autoSign } from "./auto.js";
+export { AutomaticSigner, type AutomaticSignerOptions } from "./automatic-signer.js";
 export { holdCeremony, releaseKeyName, releaseKeyPurpose } from "./ceremony.js";
 export { type KeyChange, planChange } from "./change-keys.js";
 export type { KeyFile } from "./key-file.js";
@@ -8,3 +8,4 @@ export { KeyRing, type Passphrases, publicOf } from "./key-ring.js";
 export { PassphraseSource } from "./passphrase-source.js";
 export { missingKeys, signRequest, whatIsMissing } from "./sign-request.js";
 export { TrustApi } from "./trust-api.js";
+export { AUTOMATIC_WARNING, signerWithUnattendedKeys, type UnattendedKeysOptions } from "./unattended-keys.js";

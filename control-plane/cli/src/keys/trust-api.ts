@@ -14,6 +14,8 @@ import {
   type TrustStatus,
   trustOnlineKeysSchema,
   trustStatusSchema,
+  type VersionTrust,
+  versionTrustSchema,
 } from "@sartor/shared/protocol";
 import { z } from "zod";
 import type { ApiClient } from "../api-client.js";
@@ -67,6 +69,11 @@ export class TrustApi {
   addSignature(requestId: string, signature: TrustSignature): Promise<SigningRequestDetail> {
     const path = `${BASE}/requests/${encodeURIComponent(requestId)}/signatures`;
     return this.#api.post(path, signature, signingRequestDetailSchema);
+  }
+
+  version(model: string, version: string): Promise<VersionTrust> {
+    const path = `${BASE}/releases/${encodeURIComponent(model)}/${encodeURIComponent(version)}`;
+    return this.#api.get(path, versionTrustSchema);
   }
 
   release(model: string, version: string, again: boolean): Promise<ReleaseView> {

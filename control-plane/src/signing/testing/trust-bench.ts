@@ -138,7 +138,7 @@ export class TrustBench {
     } as unknown as ModelsService;
     this.families = new FamilyRequests(this.trust, this.image, bundles, models, this.events, this.clock, this.ids);
     const settings = loadSettings({ SARTOR_STATE_DIR: "/nonexistent" });
-    this.director = new DirectorService(this.directors, this.image, this.keys, this.clock, settings, this.events);
+    this.director = new DirectorService(this.directors, this.image, this.keys, this.clock, settings);
   }
 
   /** @param url where the database is; in memory by default */
