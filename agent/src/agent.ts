@@ -3,33 +3,31 @@ import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { SartorError } from "@sartor/shared/errors";
 import type { Inventory, TuningEnvironment } from "@sartor/shared/protocol";
-import { z } from "zod";
 import type { AgentSettings } from "./config/index.js";
+import { forgetFormerIdentity } from "./former-identity.js";
 import { CertificateRenewal, loadOrEnrol } from "./identity/index.js";
-import { DeviceConditionsReader, SystemMetricsReader } from "./inventory/index.js";
+import { DeviceConditionsReader, defaultHardware, SystemMetricsReader } from "./inventory/index.js";
 import { createInventory } from "./inventory-wiring.js";
-import { LazyTuner, TUNING_RECORD_KEY } from "./lazy-tuner.js";
+import { LazyTuner } from "./lazy-tuner.js";
 import { Link } from "./link/index.js";
-import { BundleInstaller, CandidateStore, DeploymentJournal, HttpBundleSource, SlotStore } from "./ota/index.js";
+import {
+  BundleInstaller,
+  CandidateStore,
+  DeploymentJournal,
+  HttpBundleSource,
+  type OrderFollower,
+  SlotStore,
+} from "./ota/index.js";
 import { type Clock, hostFiles, type Logger } from "./platform/index.js";
 import { buildReport, Reconciler, ReportPublisher, StepExecutors } from "./reconcile/index.js";
 import { CandidateProcesses, InferenceServer, ModelHost } from "./runtime/index.js";
 import { OutboxStore, openStateDatabase, SettingsStore } from "./storage/index.js";
 import { TelemetryReporter } from "./telemetry/index.js";
+import { createFollower, createTrust } from "./trust-wiring.js";
 import { AGENT_VERSION, RELEASED_AT } from "./version.js";
 
 /** Telemetry window before the control plane said otherwise, s. */
 const DEFAULT_WINDOW_SECONDS = 60;
-const IDENTITY_KEY = "identity.deviceId";
-/** What belongs to an identity and not to the machine. */
-const KEYS_OF_IDENTITY = [
-  "desired",
-  "reported.sequence",
-  "telemetry.stream",
-  "events.sequence",
-  "tuning.sequence",
-  TUNING_RECORD_KEY,
-] as const;
 const LISTEN_RETRY_MS = 5_000;
 
 /** What the agent needs of the outside. */
@@ -38,6 +36,8 @@ export interface AgentContext {
   readonly logger: Logger;
   /** Ends a start that still waits, e.g. for the control plane. */
   readonly signal: AbortSignal;
+  /** How often signed orders are looked for without a nudge, ms; 15 minutes by default. */
+  readonly ordersPeriodMs?: number;
 }
 
 /** A running agent. */
@@ -52,7 +52,8 @@ export interface Agent {
  *
  * @throws SartorError when settings, state or enrolment stop the start
  */
-export async function startAgent(settings: AgentSettings, { clock, logger, signal }: AgentContext): Promise<Agent> {
+export async function startAgent(settings: AgentSettings, context: AgentContext): Promise<Agent> {
+  const { clock, logger, signal } = context;
   const startedAt = clock.now();
   const bootId = randomUUID();
   const running = new AbortController();
@@ -69,20 +70,23 @@ export async function startAgent(settings: AgentSettings, { clock, logger, signa
 
   // Identity: who this device is.
   const emulated = settings.emulatedInventory !== undefined;
+  const hardware = settings.hardware ?? (await defaultHardware(settings.emulatedInventory));
   const identity = await loadOrEnrol({
     stateFolder: settings.stateFolder,
     controlPlaneUrl: settings.controlPlaneUrl,
     token: settings.enrolmentToken,
     deviceName: settings.deviceName,
     emulated,
-    hardware: settings.hardware,
+    hardware,
     earliest: RELEASED_AT,
     clock,
     logger,
     signal,
   });
   const { deviceId } = identity;
-  forgetFormerIdentity(deviceId, store, outbox);
+  const journal = new DeploymentJournal(store);
+  forgetFormerIdentity(identity, store, outbox, journal);
+  const trust = createTrust(settings.stateFolder, identity, hardware, clock, logger);
 
   /** Tells operators of something; on a full disk only the log gets it, and whoever told goes on. */
   const tell = (event: Parameters<Link["publishLog"]>[0]) => {
@@ -130,18 +134,27 @@ export async function startAgent(settings: AgentSettings, { clock, logger, signa
   const slots = new SlotStore(settings.stateFolder);
   const source = new HttpBundleSource(identity);
   const candidates = new CandidateStore({ root: settings.stateFolder, slots, source, clock, logger });
-  const journal = new DeploymentJournal(store);
   const installer = new BundleInstaller({
     source,
     clock,
     complete: () => [...slots.allInstalled(), ...candidates.installed()],
     makeRoom: () => candidates.discard(new Set()),
   });
-  const executors = new StepExecutors({ journal, slots, installer, serving: host, clock, logger, onChange });
+  const executors = new StepExecutors({
+    journal,
+    slots,
+    installer,
+    serving: host,
+    floors: trust,
+    clock,
+    logger,
+    onChange,
+  });
   const reconciler = new Reconciler({
     journal,
     serving: host,
     executors,
+    floors: trust,
     settings: store,
     clock,
     logger,
@@ -187,17 +200,27 @@ export async function startAgent(settings: AgentSettings, { clock, logger, signa
     logger,
     random: Math.random,
     newSessionId: randomUUID,
-    knownGeneration: reconciler.desired?.generation ?? 0,
-    onDesired: (desired) => {
-      reconciler.accept(desired);
-      telemetry.setWindowSeconds(desired.telemetry.windowSeconds);
-      tuner.accept(reconciler.desired?.tuning ?? null);
-    },
-    // Level-triggered: whatever the control plane missed or lost, each connect brings it up to date.
+    onNudge: (nudge) => follower.nudge(nudge),
+    // Level-triggered: whatever either side missed or lost, each connect brings it up to date.
     onConnected: () => {
       reports?.flush(true);
       inventory.publish();
+      follower.noteConnected();
     },
+  });
+
+  // Orders: what this device shall do, by both repositories' signatures and nobody's word.
+  const follow = () => {
+    telemetry.setWindowSeconds(reconciler.desired?.telemetry.windowSeconds ?? DEFAULT_WINDOW_SECONDS);
+    tuner.accept(reconciler.desired?.tuning ?? null);
+  };
+  const follower: OrderFollower = createFollower(trust, reconciler, link, {
+    onOrder: follow,
+    onRefusal: onChange,
+    tell,
+    clock,
+    logger,
+    periodMs: context.ordersPeriodMs,
   });
 
   // Telemetry: what the device sees of itself.
@@ -229,6 +252,7 @@ export async function startAgent(settings: AgentSettings, { clock, logger, signa
         record: journal.record,
         progress: executors.progress,
         tuning: tuner.state,
+        ordersRefusal: follower.refusal,
         serving: { ...host.state(), endpoint: server.endpoint },
         outbox: { queued: outbox.totals().messages, droppedTelemetry: outbox.dropped("telemetry") },
       }),
@@ -243,13 +267,14 @@ export async function startAgent(settings: AgentSettings, { clock, logger, signa
   // Inventory: what hardware this is.
   const inventory = createInventory(settings, store, link, clock, logger, () => tuner.wake());
 
-  telemetry.setWindowSeconds(reconciler.desired?.telemetry.windowSeconds ?? DEFAULT_WINDOW_SECONDS);
-  tuner.accept(reconciler.desired?.tuning ?? null);
+  // What was verified before holds at once, with or without a network.
+  follow();
   telemetry.start();
   link.start();
   const loops = [
     renewal.run(running.signal),
     reconciler.run(running.signal),
+    follower.run(running.signal),
     inventory.monitor.run(running.signal),
     listen(),
   ];
@@ -323,17 +348,4 @@ function environmentOf(inventory: Inventory | undefined): TuningEnvironment | un
     memoryBytes: memory.totalBytes,
     logicalCores: cpu.logicalCores,
   };
-}
-
-/** A device that was enrolled anew starts with an empty outbox and no desired state; the installed bundle is the machine's and stays. */
-function forgetFormerIdentity(deviceId: string, store: SettingsStore, outbox: OutboxStore): void {
-  const former = store.load(IDENTITY_KEY, z.string());
-  if (former === deviceId) return;
-  outbox.atomically(() => {
-    if (former !== undefined) {
-      outbox.clear();
-      for (const key of KEYS_OF_IDENTITY) store.remove(key);
-    }
-    store.save(IDENTITY_KEY, deviceId);
-  });
 }

@@ -1,1 +1,1 @@
-export {};
+export { type Agent, type AgentContext, startAgent } from "./agent.js";

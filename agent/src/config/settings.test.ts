@@ -23,8 +23,8 @@ describe("the agent's settings", () => {
     );
   });
 
-  it("say which kinds of hardware the device is: by default what Node runs on", () => {
-    expect(readSettings({}).hardware).toEqual([`${process.platform}-${process.arch}`]);
+  it("say which kinds of hardware the device is, or leave that to its processor", () => {
+    expect(readSettings({}).hardware).toBeUndefined();
     expect(readSettings({ SARTOR_HARDWARE: "gate-camera-2, linux-arm64" }).hardware).toEqual([
       "gate-camera-2",
       "linux-arm64",

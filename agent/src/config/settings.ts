@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { arch, hostname, platform } from "node:os";
+import { hostname } from "node:os";
 import { resolve } from "node:path";
 import { SartorError } from "@sartor/shared/errors";
 import { hardwareIdSchema } from "@sartor/shared/protocol";
@@ -53,8 +53,8 @@ export interface AgentSettings {
   readonly controlPlaneUrl: string | undefined;
   readonly enrolmentToken: string | undefined;
   readonly deviceName: string;
-  /** The most special one first. */
-  readonly hardware: readonly string[];
+  /** The most special one first; undefined: what the processor says. */
+  readonly hardware: readonly string[] | undefined;
   readonly inferenceHost: string;
   readonly inferencePort: number;
   readonly emulatedInventory: string | undefined;
@@ -87,7 +87,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     controlPlaneUrl: values.SARTOR_CONTROL_PLANE_URL,
     enrolmentToken: values.SARTOR_ENROLMENT_TOKEN,
     deviceName: values.SARTOR_DEVICE_NAME ?? hostname(),
-    hardware: values.SARTOR_HARDWARE ?? [`${platform()}-${arch()}`],
+    hardware: values.SARTOR_HARDWARE,
     inferenceHost: values.SARTOR_INFERENCE_HOST,
     inferencePort: values.SARTOR_INFERENCE_PORT,
     emulatedInventory: values.SARTOR_EMULATED_INVENTORY,

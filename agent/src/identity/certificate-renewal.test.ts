@@ -96,6 +96,7 @@ describe("the certificate's renewal", () => {
     expect(readdirSync(join(folder, "identity"))).not.toContain("renewal-key.pem");
     // After a restart it is the new one still.
     expect(serialOf(await open())).toBe(serialOf(identity));
+    expect((await open()).enrolmentId).toBe(identity.enrolmentId);
     expect(log.join("")).not.toContain("PRIVATE KEY");
   });
 

@@ -55,6 +55,16 @@ describe("enrolment", () => {
     expect(controlPlane.of(ENROLMENTS)).toHaveLength(1);
   });
 
+  it("has an id of its own, which a restart keeps and the next enrolment of the same device does not", async () => {
+    const first = await enrol();
+    expect(first.enrolmentId).toMatch(/^[0-9a-f]{16}$/);
+    expect((await enrol()).enrolmentId).toBe(first.enrolmentId);
+    rmSync(join(folder, "identity"), { recursive: true });
+    const again = await enrol();
+    expect(again.deviceId).toBe(first.deviceId);
+    expect(again.enrolmentId).not.toBe(first.enrolmentId);
+  });
+
   it("makes the key on the device, keeps it readable for the agent only, and sends a request for it", async () => {
     await enrol();
     expect(statSync(join(folder, "identity")).mode & 0o777).toBe(0o700);

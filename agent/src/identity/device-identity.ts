@@ -8,6 +8,8 @@ import { IdentityStore, type ReadIdentity } from "./identity-store.js";
 /** Who this device is, where its control plane is, and the credential for both lines to it. */
 export interface DeviceIdentity {
   readonly deviceId: string;
+  /** Another one after each enrolment; absent where a former release enrolled the device. */
+  readonly enrolmentId: string | undefined;
   /** mqtts://host:port */
   readonly mqttUrl: string;
   /** https://host:port */
@@ -61,8 +63,8 @@ export const credentialOf = ({ key, certificate, authorities }: ReadIdentity) =>
 });
 
 function openIdentity(identity: ReadIdentity, store: IdentityStore): DeviceIdentity {
-  const { deviceId, mqttUrl, httpUrl } = identity;
-  return { deviceId, mqttUrl, httpUrl, tls: new TlsIdentity(credentialOf(identity)), store };
+  const { deviceId, enrolmentId, mqttUrl, httpUrl } = identity;
+  return { deviceId, enrolmentId, mqttUrl, httpUrl, tls: new TlsIdentity(credentialOf(identity)), store };
 }
 
 function missing(stateFolder: string): SartorError {

@@ -1,4 +1,4 @@
-import type { X509Certificate } from "node:crypto";
+import { randomBytes, type X509Certificate } from "node:crypto";
 import { SartorError } from "@sartor/shared/errors";
 import { enrolmentReplySchema, enrolmentTokenSchema, PROTOCOL_VERSION } from "@sartor/shared/protocol";
 import { type Clock, type Logger, postJson, TlsIdentity } from "../platform/index.js";
@@ -106,7 +106,8 @@ function readReply({ key, clock, earliest }: EnrolRequest, root: X509Certificate
       "SRT_CERTIFICATE_UNKNOWN",
       `The certificate is for ${facts.deviceId} and not for ${deviceId}.`,
     );
-  return { deviceId, mqttUrl, httpUrl, key, certificate, authorities: pinned };
+  const enrolmentId = randomBytes(8).toString("hex");
+  return { deviceId, enrolmentId, mqttUrl, httpUrl, key, certificate, authorities: pinned };
 }
 
 /** Tells whether two lists hold the same certificates: what is trusted does not change on the word of a server. */

@@ -11,13 +11,19 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { enrolmentReplySchema } from "@sartor/shared/protocol";
-import type { z } from "zod";
+import { z } from "zod";
 import { syncFolder, writeFileDurably } from "../storage/index.js";
 import { type CertificateFacts, checkCertificate } from "./check-certificate.js";
 import { makeDeviceKey } from "./device-key.js";
 
-const addressesSchema = enrolmentReplySchema.pick({ deviceId: true, mqttUrl: true, httpUrl: true });
-/** Who the device is, and where its control plane is. */
+const addressesSchema = enrolmentReplySchema.pick({ deviceId: true, mqttUrl: true, httpUrl: true }).extend({
+  /** Made at the enrolment, stays over renewals: the same device that was enrolled again has another. Absent where a former release enrolled it. */
+  enrolmentId: z
+    .string()
+    .regex(/^[0-9a-f]{16}$/)
+    .optional(),
+});
+/** Who the device is, by which enrolment, and where its control plane is. */
 export type DeviceAddresses = z.infer<typeof addressesSchema>;
 
 /** One generation of the identity, whole. */
@@ -86,14 +92,14 @@ export class IdentityStore {
 
   /** Stores a whole generation in a folder of its own, and only then lets the name stand for it. */
   write(name: GenerationName, identity: StoredIdentity): void {
-    const { key, certificate, authorities, deviceId, mqttUrl, httpUrl } = identity;
+    const { key, certificate, authorities, deviceId, enrolmentId, mqttUrl, httpUrl } = identity;
     const generation = `generation-${this.#newest() + 1}`;
     const folder = this.#path(generation);
     mkdirSync(folder, { mode: 0o700 });
     writeFileDurably(join(folder, "key.pem"), key, 0o600);
     writeFileDurably(join(folder, "certificate.pem"), certificate, 0o600);
     writeFileDurably(join(folder, "authorities.pem"), authorities, 0o600);
-    const addresses = `${JSON.stringify({ deviceId, mqttUrl, httpUrl }, null, 2)}\n`;
+    const addresses = `${JSON.stringify({ deviceId, enrolmentId, mqttUrl, httpUrl }, null, 2)}\n`;
     writeFileDurably(join(folder, "identity.json"), addresses, 0o600);
     syncFolder(this.#folder);
     this.#point(name, generation);

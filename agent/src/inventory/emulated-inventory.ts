@@ -12,6 +12,8 @@ const fileSchema = z.union([
   referenceInventorySchema.extend({ emulatedProfile: z.string().min(1).max(256).optional() }),
 ]);
 
+type InventoryFile = z.infer<typeof fileSchema>;
+
 /**
  * Loads the inventory of an emulated device from a firmware profile or an inventory file and marks it as emulated; what runs
  * models (`runtime`) stays that of this machine, because it is what really runs.
@@ -22,6 +24,19 @@ export async function loadEmulatedInventory(
   path: string,
   own: { readonly runtime: Inventory["runtime"]; readonly collectedAt: number },
 ): Promise<Inventory> {
+  const file = await readInventoryFile(path);
+  return "referenceInventory" in file
+    ? toEmulatedInventory(file.id, file.referenceInventory, own)
+    : toEmulatedInventory(file.emulatedProfile ?? file.board.model, file, own);
+}
+
+/** Architecture of the processor that an inventory file has. @throws SartorError SRT_CONFIG_INVALID */
+export async function emulatedArchitecture(path: string): Promise<Inventory["cpu"]["architecture"]> {
+  const file = await readInventoryFile(path);
+  return ("referenceInventory" in file ? file.referenceInventory : file).cpu.architecture;
+}
+
+async function readInventoryFile(path: string): Promise<InventoryFile> {
   let content: unknown;
   try {
     if ((await stat(path)).size > LIMIT_BYTES) throw new Error(`larger than ${LIMIT_BYTES} bytes`);
@@ -37,8 +52,5 @@ export async function loadEmulatedInventory(
       `The inventory file ${path} does not fit: ${z.prettifyError(parsed.error)}`,
     );
   }
-  const file = parsed.data;
-  return "referenceInventory" in file
-    ? toEmulatedInventory(file.id, file.referenceInventory, own)
-    : toEmulatedInventory(file.emulatedProfile ?? file.board.model, file, own);
+  return parsed.data;
 }

@@ -50,7 +50,7 @@ export interface Connection {
 }
 
 /**
- * Connects with MQTT 3.1.1 and a clean session: desired state is retained, so each subscription brings the newest, and what
+ * Connects with MQTT 3.1.1 and a clean session: the nudge is retained, so each subscription brings the newest, and what
  * goes up waits in the outbox; a session kept by the broker would only hold stale copies of both.
  *
  * mqtt.js does the protocol and nothing else: it never reconnects, resubscribes or queues, because the outbox is the one
@@ -139,7 +139,7 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
 /** RFC 6066, section 3: an address is no server name. The certificate is checked against it all the same. */
 const serverName = (host: string): string => (isIP(host) === 0 ? host : "");
 
-/** The parser itself would collect up to 256 MiB for one packet; a broker has no business sending more than a desired state. */
+/** The parser itself would collect up to 256 MiB for one packet; a broker has no business sending more than a nudge. */
 function boundIncomingPackets(client: MqttClient, onProblem: (problem: SartorError) => void): void {
   let sinceLastPacket = 0;
   client.on("packetreceive", () => {

@@ -1,5 +1,4 @@
 import {
-  type DesiredState,
   type Inventory,
   type LogEvent,
   type Nudge,
@@ -12,7 +11,6 @@ import {
 import { z } from "zod";
 import type { Clock, Logger, TlsIdentity } from "../platform/index.js";
 import type { OutboxRetention, OutboxStore, SettingsStore } from "../storage/index.js";
-import { DesiredInbox } from "./desired-inbox.js";
 import { NudgeInbox } from "./nudge-inbox.js";
 import { Session } from "./session.js";
 
@@ -35,10 +33,6 @@ export interface LinkOptions {
   /** Uniform in [0, 1). */
   readonly random: () => number;
   readonly newSessionId: () => string;
-  /** Generation of the desired state that the agent has stored; 0 without one. */
-  readonly knownGeneration: number;
-  /** Gets each newer desired state once, in rising generations, and stores it before it returns. */
-  readonly onDesired: (desired: DesiredState) => void;
   /** Gets the control plane's hint that there is something new: after each connect, and whenever there is. A hint, never an order. */
   readonly onNudge?: (nudge: Pick<Nudge, "generation">) => void;
   /** The broker refused the certificate, or says that it is past its time, whatever this device's clock says. */
@@ -60,10 +54,6 @@ export interface LinkState {
   readonly droppedTelemetry: number;
   /** Nudges that did not validate, since the start. */
   readonly invalidNudges: number;
-  /** Desired states that did not validate, since the start. */
-  readonly invalidDesired: number;
-  /** Desired states that were repeats or older than what is known, since the start. */
-  readonly staleDesired: number;
 }
 
 /**
@@ -72,14 +62,12 @@ export interface LinkState {
  */
 export class Link {
   readonly #is: LinkOptions;
-  readonly #inbox: DesiredInbox;
   readonly #nudges: NudgeInbox;
   readonly #session: Session;
   #unsubscribe: (() => void) | undefined;
 
   constructor(options: LinkOptions) {
     this.#is = options;
-    this.#inbox = new DesiredInbox(options);
     this.#nudges = new NudgeInbox(options);
     this.#session = new Session({
       ...options,
@@ -87,7 +75,6 @@ export class Link {
       connectTimeoutMs: options.connectTimeoutMs ?? 20_000,
       acknowledgementTimeoutMs: options.acknowledgementTimeoutMs ?? 60_000,
       window: options.window ?? 16,
-      inbox: this.#inbox,
       onConnected: () => options.onConnected?.(),
       onNudge: (payload) => this.#nudges.receive(payload),
       onCertificateRefused: () => options.onCertificateRefused?.(),
@@ -106,14 +93,16 @@ export class Link {
     return this.#session.stop(drainMs);
   }
 
+  get connected(): boolean {
+    return this.#session.connected;
+  }
+
   state(): LinkState {
     return {
-      connected: this.#session.connected,
+      connected: this.connected,
       queued: this.#is.outbox.totals().messages,
       droppedTelemetry: this.#is.outbox.dropped("telemetry"),
       invalidNudges: this.#nudges.invalid,
-      invalidDesired: this.#inbox.invalid,
-      staleDesired: this.#inbox.stale,
     };
   }
 

@@ -4,7 +4,6 @@ import type { Clock, Logger, TlsIdentity } from "../platform/index.js";
 import type { OutboxStore } from "../storage/index.js";
 import { LOST_BACKOFF, planBackoff, REFUSED_BACKOFF } from "./backoff.js";
 import { type Connection, openConnection } from "./connection.js";
-import type { DesiredInbox } from "./desired-inbox.js";
 import { OutboxPump } from "./outbox-pump.js";
 
 /** A connection that held for so long shows that the broker is well: the next wait is a short one again, ms. */
@@ -23,7 +22,6 @@ export interface SessionOptions {
   readonly window: number;
   readonly acknowledgementTimeoutMs: number;
   readonly outbox: OutboxStore;
-  readonly inbox: DesiredInbox;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Uniform in [0, 1). */
@@ -147,7 +145,6 @@ export class Session {
         ...this.#is,
         will: this.#presence(sessionId, "offline", "connection_lost"),
         onMessage: ({ topic, payload }) => {
-          if (topic === topicOf(this.#is.deviceId, "desired")) this.#is.inbox.receive(payload);
           if (topic === topicOf(this.#is.deviceId, "nudge")) this.#is.onNudge(payload);
         },
         signal: this.#stopping.signal,
@@ -187,12 +184,11 @@ export class Session {
     return ended;
   }
 
-  /** Subscribes first, so that the newest desired state is on its way, then says online. */
+  /** Subscribes first, so that the newest nudge is on its way, then says online. */
   async #introduce(connection: Connection, sessionId: string): Promise<SartorError | undefined> {
     let problem: SartorError | undefined;
     const introduced = async () => {
       try {
-        await connection.subscribe(topicOf(this.#is.deviceId, "desired"));
         await connection.subscribe(topicOf(this.#is.deviceId, "nudge"));
         await connection.publish(this.#presence(sessionId, "online", "connected"));
       } catch (error) {

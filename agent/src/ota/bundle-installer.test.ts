@@ -27,7 +27,7 @@ describe("bringing a bundle into a slot", () => {
   async function install(source: MemoryBundleSource, slot: "a" | "b" = "a", wanted = bundle): Promise<void> {
     const installer = installerOf(source);
     const into = slots.folder(slot);
-    const manifest = await installer.prepare(into, wanted.bundleId, never);
+    const manifest = await installer.prepare(into, wanted, never);
     await installer.download(into, manifest, quiet, never);
     await installer.verify(into, manifest);
     installer.seal(into, wanted.bundleId);
@@ -35,7 +35,7 @@ describe("bringing a bundle into a slot", () => {
 
   it("ends with files that are the bundle's to the byte, and counts as installed only once sealed", async () => {
     const installer = installerOf(new MemoryBundleSource(bundle));
-    const manifest = await installer.prepare(slots.folder("a"), bundle.bundleId, never);
+    const manifest = await installer.prepare(slots.folder("a"), bundle, never);
     await installer.download(slots.folder("a"), manifest, quiet, never);
     expect(slots.installed("a")).toBeUndefined();
     await installer.verify(slots.folder("a"), manifest);
@@ -111,7 +111,7 @@ describe("bringing a bundle into a slot", () => {
 
   it("refuses a bundle that does not fit, with the numbers", async () => {
     const installer = installerOf(new MemoryBundleSource(bundle), { freeBytes: () => 1_000_000 });
-    await expect(installer.prepare(slots.folder("a"), bundle.bundleId, never)).rejects.toMatchObject({
+    await expect(installer.prepare(slots.folder("a"), bundle, never)).rejects.toMatchObject({
       code: "SRT_DISK_FULL",
       details: { freeBytes: 1_000_000 },
     });

@@ -5,7 +5,7 @@ import { SartorError } from "@sartor/shared/errors";
 import type { BundleFile, BundleManifest } from "@sartor/shared/protocol";
 import type { Clock } from "../platform/index.js";
 import type { BundleFolder, InstalledBundle } from "./bundle-folder.js";
-import type { BundleSource } from "./bundle-source.js";
+import type { BundleSource, OrderedBundle } from "./bundle-source.js";
 import { digestOfStretch, fetchChunk } from "./chunk-writer.js";
 
 /** Space that stays free beside the bundle, bytes: the database and the log need room to go on. */
@@ -47,11 +47,11 @@ export class BundleInstaller {
    *
    * @throws SartorError SRT_DISK_FULL and what {@link BundleSource.fetchManifest} throws
    */
-  async prepare(folder: BundleFolder, bundleId: string, signal: AbortSignal): Promise<BundleManifest> {
-    const known = folder.manifestOf(bundleId);
+  async prepare(folder: BundleFolder, bundle: OrderedBundle, signal: AbortSignal): Promise<BundleManifest> {
+    const known = folder.manifestOf(bundle.bundleId);
     if (known !== undefined) return known;
     const { source, freeBytes = freeBytesOf, makeRoom } = this.#is;
-    const { bytes, manifest } = await source.fetchManifest(bundleId, signal);
+    const { bytes, manifest } = await source.fetchManifest(bundle, signal);
     // The folder's old content makes room first: it is neither active nor the last good bundle's only copy.
     folder.clear();
     const needed = manifest.totalBytes + bytes.byteLength + SPARE_BYTES;

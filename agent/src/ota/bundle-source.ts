@@ -12,10 +12,16 @@ import { type HttpAnswer, httpGet, readBody, type TlsIdentity } from "../platfor
 /** A transfer is given up when no byte arrives for this long, ms. */
 const IDLE_TIMEOUT_MS = 30_000;
 
+/** A bundle as a verified order names it: the digest of its manifest, and the manifest's signed length. */
+export interface OrderedBundle {
+  readonly bundleId: string;
+  readonly manifestBytes: number;
+}
+
 /** Where bundles come from: the control plane, or any proxy in front of it. */
 export interface BundleSource {
-  /** The manifest's exact bytes, whose digest is the bundle's id, and what they say. */
-  fetchManifest(bundleId: string, signal: AbortSignal): Promise<{ bytes: Uint8Array; manifest: BundleManifest }>;
+  /** The manifest's exact bytes, of the ordered length and with the digest that is the bundle's id, and what they say. */
+  fetchManifest(bundle: OrderedBundle, signal: AbortSignal): Promise<{ bytes: Uint8Array; manifest: BundleManifest }>;
   /** One chunk's bytes from `offset` on, as they arrive. The caller checks the digest. */
   openChunk(chunk: ChunkRef, offset: number, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
 }
@@ -31,8 +37,17 @@ export class HttpBundleSource implements BundleSource {
   }
 
   /** @throws SartorError SRT_BUNDLE_UNKNOWN, SRT_DIGEST_MISMATCH, SRT_MESSAGE_INVALID, SRT_DOWNLOAD_FAILED */
-  async fetchManifest(bundleId: string, signal: AbortSignal): Promise<{ bytes: Uint8Array; manifest: BundleManifest }> {
-    const answer = await this.#get(`/api/v1/bundles/${bundleId}/manifest`, LIMITS.bundleManifestBytes, {}, signal);
+  async fetchManifest(
+    { bundleId, manifestBytes }: OrderedBundle,
+    signal: AbortSignal,
+  ): Promise<{ bytes: Uint8Array; manifest: BundleManifest }> {
+    if (manifestBytes > LIMITS.bundleManifestBytes) {
+      throw new SartorError(
+        "SRT_MESSAGE_INVALID",
+        `The manifest of ${bundleId} was signed with ${manifestBytes} bytes; at most ${LIMITS.bundleManifestBytes} are accepted.`,
+      );
+    }
+    const answer = await this.#get(`/api/v1/bundles/${bundleId}/manifest`, manifestBytes, {}, signal);
     if (answer.status === 404) {
       answer.discard();
       throw new SartorError("SRT_BUNDLE_UNKNOWN", `The control plane has no bundle ${bundleId}.`);
@@ -40,8 +55,11 @@ export class HttpBundleSource implements BundleSource {
     expectStatus(answer, 200, "the manifest");
     const bytes = await readBody(answer);
     const digest = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
-    if (digest !== bundleId) {
-      throw new SartorError("SRT_DIGEST_MISMATCH", `The manifest of ${bundleId} arrived with the digest ${digest}.`);
+    if (digest !== bundleId || bytes.byteLength !== manifestBytes) {
+      throw new SartorError(
+        "SRT_DIGEST_MISMATCH",
+        `The manifest of ${bundleId} (${manifestBytes} bytes) arrived with ${bytes.byteLength} bytes and the digest ${digest}.`,
+      );
     }
     const result = bundleManifestSchema.safeParse(JSON.parse(new TextDecoder().decode(bytes)));
     if (!result.success) {

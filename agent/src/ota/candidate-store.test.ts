@@ -35,11 +35,11 @@ describe("bundles that are fetched to be measured", () => {
   const open = (source: MemoryBundleSource, more: Partial<CandidateStoreOptions> = {}) =>
     new CandidateStore({ root: folder, slots, source, clock: systemClock, logger, ...more });
 
-  async function installInSlot(slot: "a" | "b", { bundleId }: TestBundle, source: MemoryBundleSource): Promise<void> {
+  async function installInSlot(slot: "a" | "b", bundle: TestBundle, source: MemoryBundleSource): Promise<void> {
     const installer = new BundleInstaller({ source, clock: systemClock, complete: () => slots.allInstalled() });
-    const manifest = await installer.prepare(slots.folder(slot), bundleId, never);
+    const manifest = await installer.prepare(slots.folder(slot), bundle, never);
     await installer.download(slots.folder(slot), manifest, quiet, never);
-    installer.seal(slots.folder(slot), bundleId);
+    installer.seal(slots.folder(slot), bundle.bundleId);
   }
 
   it("lie whole in a folder of their own, and the slots are as before", async () => {
@@ -171,7 +171,7 @@ describe("bundles that are fetched to be measured", () => {
       freeBytes: () => (existsSync(candidate) ? 0 : 2 ** 30),
       makeRoom: () => store.discard(new Set()),
     });
-    await installer.prepare(slots.folder("a"), second.bundleId, never);
+    await installer.prepare(slots.folder("a"), second, never);
     expect(existsSync(candidate)).toBe(false);
   });
 
@@ -188,7 +188,7 @@ describe("bundles that are fetched to be measured", () => {
   });
 
   it("get no path from a name that is no digest", async () => {
-    await expect(open(new MemoryBundleSource()).fetch({ bundleId: "sha256:../../etc" }, quiet, never)).rejects.toThrow(
+    await expect(open(new MemoryBundleSource()).fetch({ bundleId: "sha256:../../etc", manifestBytes: 1 }, quiet, never)).rejects.toThrow(
       "no bundle's id",
     );
   });

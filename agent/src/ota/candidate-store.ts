@@ -4,7 +4,7 @@ import { SartorError } from "@sartor/shared/errors";
 import type { Clock, Logger } from "../platform/index.js";
 import { BundleFolder, type InstalledBundle } from "./bundle-folder.js";
 import { BundleInstaller } from "./bundle-installer.js";
-import type { BundleSource } from "./bundle-source.js";
+import type { BundleSource, OrderedBundle } from "./bundle-source.js";
 import type { SlotStore } from "./slot-store.js";
 
 /** How often a bundle that turns out damaged on the disk is mended in one fetch. */
@@ -75,14 +75,10 @@ export class CandidateStore {
    * @param onProgress share that is done, 0 to 1
    * @throws SartorError SRT_DOWNLOAD_FAILED, SRT_DISK_FULL, SRT_DIGEST_MISMATCH, SRT_MESSAGE_INVALID, SRT_BUNDLE_UNKNOWN
    */
-  fetch(
-    { bundleId }: { readonly bundleId: string },
-    onProgress: (share: number) => void,
-    signal: AbortSignal,
-  ): Promise<void> {
+  fetch(bundle: OrderedBundle, onProgress: (share: number) => void, signal: AbortSignal): Promise<void> {
     return this.#exclusive(async () => {
       signal.throwIfAborted();
-      if (!(await this.#isInSlot(bundleId))) await this.#fetchHere(bundleId, onProgress, signal);
+      if (!(await this.#isInSlot(bundle.bundleId))) await this.#fetchHere(bundle, onProgress, signal);
       onProgress(1);
     });
   }
@@ -116,14 +112,15 @@ export class CandidateStore {
     }
   }
 
-  async #fetchHere(bundleId: string, onProgress: (share: number) => void, signal: AbortSignal): Promise<void> {
+  async #fetchHere(bundle: OrderedBundle, onProgress: (share: number) => void, signal: AbortSignal): Promise<void> {
+    const { bundleId } = bundle;
     const folder = this.#folderOf(bundleId);
     const known = folder.installed();
     if (known !== undefined && (this.#verified.has(folder.path) || (await this.#isWhole(folder, known)))) {
       this.#verified.add(folder.path);
       return;
     }
-    const manifest = await this.#installer.prepare(folder, bundleId, signal);
+    const manifest = await this.#installer.prepare(folder, bundle, signal);
     for (let repairs = 0; ; repairs++) {
       await this.#installer.download(
         folder,

@@ -3,6 +3,8 @@ import {
   DEPLOYMENT_STEPS,
   desiredDeploymentSchema,
   digestSchema,
+  modelNameSchema,
+  releaseCounterSchema,
   reportedDeploymentSchema,
   reportedErrorSchema,
   runtimeSettingsSchema,
@@ -14,6 +16,8 @@ import { SLOT_NAMES } from "./slot-store.js";
 /** What the agent is about to do, or did last, for one deployment. Written before each step is begun. */
 export const deploymentRecordSchema = z.object({
   deployment: desiredDeploymentSchema,
+  /** Of the bundle, as the order that began this was verified; absent where no order of this enrolment was: it is not gone on with. */
+  releaseCounter: releaseCounterSchema.optional(),
   /** The slot that the bundle goes to. */
   slot: z.enum(SLOT_NAMES),
   status: z.enum(DEPLOYMENT_STATUSES),
@@ -34,6 +38,9 @@ export type DeploymentRecord = z.infer<typeof deploymentRecordSchema>;
 export const committedSchema = z.object({
   slot: z.enum(SLOT_NAMES),
   bundleId: digestSchema,
+  model: modelNameSchema.optional(),
+  /** As its order was verified; absent for what a former release or identity installed. */
+  releaseCounter: releaseCounterSchema.optional(),
   /** The settings that it was proved with; as the bundle says when absent. */
   runtime: runtimeSettingsSchema.optional(),
 });
@@ -73,6 +80,18 @@ export class DeploymentJournal {
   /** Writes record and committed bundle together. */
   commit(committed: Committed | null, record: DeploymentRecord | null): void {
     this.#save({ committed, record });
+  }
+
+  /**
+   * Forgets by whose orders things were installed: they were a former identity's, and the counters of another fleet mean nothing here. What is
+   * committed stays; what is under way will not be gone on with.
+   */
+  forgetReleases(): void {
+    const { committed, record } = this.#state;
+    this.#save({
+      committed: committed && { ...committed, releaseCounter: undefined },
+      record: record && { ...record, releaseCounter: undefined },
+    });
   }
 
   #save(state: State): void {

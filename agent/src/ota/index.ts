@@ -1,9 +1,10 @@
 export { BundleFolder, type InstalledBundle } from "./bundle-folder.js";
 export { BundleInstaller, type BundleInstallerOptions, type DownloadProgress } from "./bundle-installer.js";
-export { type BundleSource, HttpBundleSource } from "./bundle-source.js";
+export { type BundleSource, HttpBundleSource, type OrderedBundle } from "./bundle-source.js";
 export { CandidateStore, type CandidateStoreOptions } from "./candidate-store.js";
 export { type Committed, DeploymentJournal, type DeploymentRecord } from "./deployment-journal.js";
 export { downloadBounded, type MetadataTransport } from "./metadata/bounded-download.js";
+export { DeviceTrust, type DeviceTrustOptions } from "./metadata/device-trust.js";
 export type { TargetStatement, VerifiedBundle } from "./metadata/match-bundle.js";
 export { type FreshMetadata, MetadataStore, type MetadataStoreOptions } from "./metadata/metadata-store.js";
 export { RETRIEVAL_LIMITS, type RetrievalLimits } from "./metadata/retrieval-limits.js";
@@ -14,4 +15,6 @@ export {
   type VerifiedOrder,
 } from "./metadata/trusted-orders.js";
 export { TrustedTime, type TrustedTimeOptions } from "./metadata/trusted-time.js";
+export { type Enrolment, removeFormerTrust, trustFolderOf } from "./metadata/trust-folder.js";
+export { OrderFollower, type OrderFollowerOptions } from "./order-follower.js";
 export { type InstalledSlot, SLOT_NAMES, type SlotName, SlotStore } from "./slot-store.js";

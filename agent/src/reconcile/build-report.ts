@@ -1,5 +1,6 @@
 import type {
   DesiredState,
+  OrdersRefusal,
   ReportedDeployment,
   ReportedServing,
   ReportedSlot,
@@ -19,6 +20,7 @@ export interface ReportSources {
   readonly progress: DownloadProgress | undefined;
   readonly serving: ReportedServing;
   readonly tuning: ReportedTuning | null;
+  readonly ordersRefusal: OrdersRefusal | null;
   readonly outbox: ReportedState["outbox"];
 }
 
@@ -40,6 +42,7 @@ export function buildReport(sources: ReportSources): ReportBody {
     deployment: sources.record === null ? null : describeDeployment(sources.record, sources.progress),
     serving: sources.serving,
     tuning: sources.tuning,
+    ordersRefusal: sources.ordersRefusal,
     outbox: sources.outbox,
   };
 }

@@ -1,5 +1,6 @@
 import type { DesiredState } from "@sartor/shared/protocol";
 import type { Committed, DeploymentRecord } from "../ota/index.js";
+import type { KeptOrder } from "./kept-order.js";
 import type { Step } from "./steps.js";
 
 /** How often a bundle may be found to have taken the agent down during activation before it is given up. */
@@ -7,7 +8,8 @@ export const MAXIMUM_INTERRUPTIONS = 3;
 
 /** Both states, as the loop sees them. */
 export interface Situation {
-  readonly desired: DesiredState | null;
+  /** The newest order that was verified. */
+  readonly order: KeptOrder | null;
   readonly committed: Committed | null;
   readonly record: DeploymentRecord | null;
   /** The bundle that answers requests now; null when none does. */
@@ -21,15 +23,17 @@ export interface Situation {
  * what is, not at what happened, so it gives the right answer after any crash.
  *
  * The order is: serve what is committed before anything else; finish or undo what was begun; then begin what is wanted.
- * A desired state without deployment wants nothing installed: what runs keeps running.
+ * A desired state without deployment wants nothing installed: what runs keeps running. Nothing is installed without a verified order: what was
+ * begun without one is undone.
  */
 export function planStep({
-  desired,
+  order,
   committed,
   record,
   servingBundleId,
   servingIsBroken,
 }: Situation): Step | undefined {
+  const desired = order?.desired ?? null;
   const inProgress = record?.status === "in_progress" ? record : undefined;
   const serve: Step | undefined =
     committed !== null && servingBundleId === null && inProgress?.step !== "committing"
@@ -38,12 +42,14 @@ export function planStep({
   if (serve !== undefined && !servingIsBroken) return serve;
   if (inProgress !== undefined) return planRecord(inProgress, desired);
   const wanted = desired?.deployment ?? null;
-  if (wanted !== null && wanted.deploymentId !== record?.deployment.deploymentId)
-    return { action: "begin", deployment: wanted };
+  const releaseCounter = order?.releaseCounter ?? null;
+  if (wanted !== null && releaseCounter !== null && wanted.deploymentId !== record?.deployment.deploymentId)
+    return { action: "begin", deployment: wanted, releaseCounter };
   return serve;
 }
 
 function planRecord(record: DeploymentRecord, desired: DesiredState | null): Step {
+  if (record.releaseCounter === undefined && record.step !== "committing") return { action: "disown", record };
   const provisional = record.step === "activating" || record.step === "probing";
   if (
     desired !== null &&

@@ -13,6 +13,7 @@ import {
 } from "../ota/index.js";
 import type { Clock, Logger } from "../platform/index.js";
 import { judgeProbe } from "./judge-probe.js";
+import type { ReleaseFloors } from "./kept-order.js";
 import type { ServableBundle, ServingPort, StagedModel, Trial } from "./serving-port.js";
 import type { StepAction, StepArguments } from "./steps.js";
 
@@ -26,6 +27,7 @@ export interface ExecutorDependencies {
   readonly slots: SlotStore;
   readonly installer: BundleInstaller;
   readonly serving: ServingPort;
+  readonly floors: Pick<ReleaseFloors, "floorOf">;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Called whenever something that is reported may have changed. */
@@ -79,27 +81,44 @@ export class StepExecutors {
       }
     },
 
-    begin: async ({ deployment }) => {
-      const { committed } = this.#is.journal;
-      const isInstalled = committed?.bundleId === deployment.bundle.bundleId;
+    begin: async ({ deployment, releaseCounter }) => {
+      const { journal, floors } = this.#is;
+      const { bundleId, model } = deployment.bundle;
+      const { committed } = journal;
+      const isInstalled = committed?.bundleId === bundleId;
       this.#progress = undefined;
       // A bundle that is already committed proves itself once more, with the settings that are wanted now; there is nothing to download.
-      this.#write({
+      const record: DeploymentRecord = {
         deployment,
-        slot: isInstalled ? committed.slot : this.#chooseSlot(deployment.bundle.bundleId),
+        releaseCounter,
+        slot: isInstalled ? committed.slot : this.#chooseSlot(bundleId),
         status: "in_progress",
         step: isInstalled ? "probing" : "downloading",
         attempt: 1,
         interruptions: 0,
         repairs: 0,
-      });
+      };
+      // The floor may have risen since the order was verified: by what was installed meanwhile.
+      const floor = floors.floorOf(model);
+      if (releaseCounter >= floor) return this.#write(record);
+      const sentence = `The release counter ${releaseCounter} of ${bundleId} is below the installed ${floor} of ${model}.`;
+      this.#fail(record, new SartorError("SRT_TRUST_ROLLBACK", sentence));
+    },
+
+    disown: async ({ record }) => {
+      const { journal, logger } = this.#is;
+      const { bundleId } = record.deployment.bundle;
+      logger.warn("a deployment that no signed order of this identity began is undone", { bundleId, step: record.step });
+      if (isProvisional(record) || record.step === "rolling_back") await this.#fallBack(record);
+      journal.write(null);
+      this.#is.onChange();
     },
 
     download: async ({ record }, signal) => {
       const { installer, slots } = this.#is;
       const folder = slots.folder(record.slot);
       await this.#orFail(record, async () => {
-        const manifest = await installer.prepare(folder, record.deployment.bundle.bundleId, signal);
+        const manifest = await installer.prepare(folder, record.deployment.bundle, signal);
         const onProgress = (progress: DownloadProgress) => {
           this.#progress = progress;
           this.#is.onChange();
@@ -184,7 +203,9 @@ export class StepExecutors {
 
     commit: async ({ record }) => {
       const { bundle, runtime } = record.deployment;
-      const committed = { slot: record.slot, bundleId: bundle.bundleId, ...(runtime === undefined ? {} : { runtime }) };
+      const { bundleId, model } = bundle;
+      const { slot, releaseCounter } = record;
+      const committed = { slot, bundleId, model, releaseCounter, ...(runtime === undefined ? {} : { runtime }) };
       this.#is.journal.commit(committed, { ...record, status: "succeeded", step: "done" });
       this.#serveFailures = 0;
       this.#is.logger.info("bundle committed", {
@@ -197,24 +218,13 @@ export class StepExecutors {
     },
 
     rollBack: async ({ record, status, error }) => {
-      const { journal, slots, serving, logger } = this.#is;
       if (record.step !== "rolling_back") this.#write({ ...record, step: "rolling_back", error });
-      const { committed } = journal;
-      logger.warn("rolling back", {
+      this.#is.logger.warn("rolling back", {
         bundleId: record.deployment.bundle.bundleId,
         code: error.code,
         message: error.message,
       });
-      const previous = committed === null ? undefined : slots.installed(committed.slot);
-      if (previous === undefined) slots.deactivate();
-      else slots.activate(previous.slot);
-      // Serving the committed bundle is the next step's work: it may fail and be tried again, this step must come to its end.
-      if (
-        serving.servingBundleId() === record.deployment.bundle.bundleId &&
-        committed?.bundleId !== record.deployment.bundle.bundleId
-      )
-        await serving.stop();
-      if (committed?.slot !== record.slot) slots.folder(record.slot).clear();
+      await this.#fallBack(record);
       this.#write({ ...record, status, step: "done", error });
     },
 
@@ -259,6 +269,19 @@ export class StepExecutors {
     // Why a bundle is rolled back must not be covered by what went wrong while rolling back.
     const kept = record.step === "rolling_back" ? record.error : error.toBody();
     this.#write({ ...record, attempt: record.attempt + 1, error: kept });
+  }
+
+  /** Back to the committed bundle, whatever its release counter is; the slot of the one that did not make it is cleared. */
+  async #fallBack(record: DeploymentRecord): Promise<void> {
+    const { journal, slots, serving } = this.#is;
+    const { committed } = journal;
+    const { bundleId } = record.deployment.bundle;
+    const previous = committed === null ? undefined : slots.installed(committed.slot);
+    if (previous === undefined) slots.deactivate();
+    else slots.activate(previous.slot);
+    // Serving the committed bundle is the next step's work: it may fail and be tried again, this step must come to its end.
+    if (serving.servingBundleId() === bundleId && committed?.bundleId !== bundleId) await serving.stop();
+    if (committed?.slot !== record.slot) slots.folder(record.slot).clear();
   }
 
   /** The slot that a former attempt at this bundle began to fill, or else one whose content may go. */

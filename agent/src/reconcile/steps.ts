@@ -9,7 +9,9 @@ export interface StepArguments {
   /** Starts serving the committed bundle. */
   serve: { readonly committed: Committed };
   /** Opens a deployment: journal only. */
-  begin: { readonly deployment: DesiredDeployment };
+  begin: { readonly deployment: DesiredDeployment; readonly releaseCounter: number };
+  /** Undoes and forgets a deployment that no verified order of this identity began. */
+  disown: { readonly record: DeploymentRecord };
   /** Goes on with the deployment in hand at the step its journal names. */
   download: { readonly record: DeploymentRecord };
   verify: { readonly record: DeploymentRecord };

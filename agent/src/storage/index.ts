@@ -1,4 +1,4 @@
-export { syncFolder, writeFileDurably } from "./durable-files.js";
+export { makeFolderDurably, syncFolder, writeFileDurably } from "./durable-files.js";
 export { type OutboxLimits, type OutboxMessage, type OutboxRetention, OutboxStore } from "./outbox-store.js";
 export { SettingsStore } from "./settings-store.js";
 export { type OpenedStateDatabase, openStateDatabase } from "./state-database.js";

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { z } from "zod";
 
-/** Small durable values by name, as JSON: sequence numbers, stream id, last desired state. */
+/** Small durable values by name, as JSON: sequence numbers, stream id, the order in force. */
 export class SettingsStore {
   readonly #read;
   readonly #write;

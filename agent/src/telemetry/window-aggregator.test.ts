@@ -3,7 +3,7 @@ import { LIMITS, telemetryWindowSchema } from "@sartor/shared/protocol";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Serving } from "./observation.js";
-import { ManualClock } from "./testing/manual-clock.js";
+import { ManualClock } from "../testing/manual-clock.js";
 import { type ClosedWindow, WindowAggregator } from "./window-aggregator.js";
 
 const NOON = Date.UTC(2026, 5, 1, 12, 0, 0);

@@ -1,12 +1,14 @@
 import { createHash } from "node:crypto";
 import { SartorError } from "@sartor/shared/errors";
 import type { BundleManifest } from "@sartor/shared/protocol";
-import type { BundleSource } from "../ota/index.js";
+import type { BundleSource, OrderedBundle } from "../ota/index.js";
 
 /** A complete bundle in memory, for unit tests of the rooms that move bundles and never look into the model. */
 export interface TestBundle {
   readonly bundleId: string;
   readonly bytes: Uint8Array;
+  /** Length of the manifest, as an order names it. */
+  readonly manifestBytes: number;
   readonly manifest: BundleManifest;
   readonly chunks: ReadonlyMap<string, Uint8Array>;
 }
@@ -81,7 +83,7 @@ export function twinOf({ chunks }: TestBundle, manifest: BundleManifest): TestBu
 
 function bundleWith(manifest: BundleManifest, chunks: ReadonlyMap<string, Uint8Array>): TestBundle {
   const bytes = new TextEncoder().encode(JSON.stringify(manifest));
-  return { bundleId: digestOf(bytes), bytes, manifest, chunks };
+  return { bundleId: digestOf(bytes), bytes, manifestBytes: bytes.byteLength, manifest, chunks };
 }
 
 /** A source in memory that counts what it sends and misbehaves when `disturb` says so. */
@@ -96,7 +98,7 @@ export class MemoryBundleSource implements BundleSource {
     this.#bundles = new Map(bundles.map((bundle) => [bundle.bundleId, bundle]));
   }
 
-  async fetchManifest(bundleId: string): Promise<{ bytes: Uint8Array; manifest: BundleManifest }> {
+  async fetchManifest({ bundleId }: OrderedBundle): Promise<{ bytes: Uint8Array; manifest: BundleManifest }> {
     const bundle = this.#bundles.get(bundleId);
     if (bundle === undefined) throw new SartorError("SRT_BUNDLE_UNKNOWN", `no ${bundleId}`);
     return { bytes: bundle.bytes, manifest: bundle.manifest };

@@ -7,6 +7,7 @@ import "./styles/forms.css";
 import "./styles/pages.css";
 import "./styles/table.css";
 import "./styles/tailoring.css";
+import "./styles/trust.css";
 
 const root = document.getElementById("app");
 if (root === null) throw new Error("index.html has no element #app");

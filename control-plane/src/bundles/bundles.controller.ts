@@ -1,35 +1,11 @@
-import { applyDecorators, Controller, Get, Param, Req, Res } from "@nestjs/common";
+import { Controller, Get, Param, Req, Res } from "@nestjs/common";
 import { ApiBearerAuth, ApiHeader, ApiOkResponse, ApiOperation, ApiResponse, ApiTags } from "@nestjs/swagger";
-import { SartorError } from "@sartor/shared/errors";
-import { bundleManifestSchema, type Digest, digestSchema, errorReplySchema } from "@sartor/shared/protocol";
+import { bundleManifestSchema, type Digest, digestSchema } from "@sartor/shared/protocol";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { DeviceRoute } from "../http/index.js";
+import type { ByteRange } from "../storage/index.js";
 import { BundlesService } from "./bundles.service.js";
-import { parseByteRange } from "./byte-range.js";
-
-/** Content under its own digest never changes, so any cache on the way may keep it. */
-const FOR_EVER = "public, max-age=31536000, immutable";
-
-/** What else the answer to a request of content may be. */
-function RangedResponses(contentType: string): MethodDecorator {
-  return applyDecorators(
-    ApiHeader({ name: "If-Range", required: false, description: "The ETag; the range counts only if it still fits" }),
-    ApiHeader({ name: "If-None-Match", required: false }),
-    ApiResponse({
-      status: 206,
-      description: "The range asked for",
-      content: { [contentType]: { schema: { type: "string", format: "binary" } } },
-      headers: { "Content-Range": { schema: { type: "string" } } },
-    }),
-    ApiResponse({ status: 304, description: "The client holds it: If-None-Match names its digest" }),
-    ApiResponse({
-      status: 416,
-      description: "SRT_RANGE_NOT_SATISFIABLE: the range lies outside the content",
-      standardSchema: errorReplySchema,
-      headers: { "Content-Range": { schema: { type: "string" }, description: "bytes */total" } },
-    }),
-  );
-}
+import { RangedResponses, sendContent } from "./send-content.js";
 
 @ApiTags("bundles")
 @ApiBearerAuth("device")
@@ -75,37 +51,7 @@ export class BundlesController {
     request: FastifyRequest,
     reply: FastifyReply,
   ): Promise<void> {
-    const etag = `"${digest}"`;
-    if (
-      request.headers["if-none-match"]?.split(",").some((tag) => [etag, "*"].includes(tag.trim().replace(/^W\//, "")))
-    ) {
-      await reply.status(304).headers({ etag, "cache-control": FOR_EVER }).send();
-      return;
-    }
-    // A range of content that the client holds under another name would not fit what it has (RFC 9110, section 13.1.5).
-    const ifRange = request.headers["if-range"];
-    const wanted = ifRange === undefined || ifRange === etag ? request.headers.range : undefined;
-    const range = parseByteRange(wanted, totalBytes);
-    if (range.kind === "unsatisfiable") {
-      reply.header("content-range", `bytes */${totalBytes}`);
-      throw new SartorError(
-        "SRT_RANGE_NOT_SATISFIABLE",
-        `The content has ${totalBytes} bytes; "${wanted}" lies outside.`,
-        {
-          details: { totalBytes },
-        },
-      );
-    }
-    const part = range.kind === "part" ? { start: range.start, end: range.end } : undefined;
-    const stream = await this.bundles.open(digest, part);
-    reply.headers({
-      etag,
-      "accept-ranges": "bytes",
-      "cache-control": FOR_EVER,
-      "content-type": contentType,
-      "content-length": String(part === undefined ? totalBytes : part.end - part.start + 1),
-    });
-    if (part !== undefined) reply.header("content-range", `bytes ${part.start}-${part.end}/${totalBytes}`);
-    await reply.status(part === undefined ? 200 : 206).send(stream);
+    const open = (range: ByteRange | undefined) => this.bundles.open(digest, range);
+    await sendContent({ digest, totalBytes, contentType, open }, request, reply);
   }
 }

@@ -1,5 +1,5 @@
 import { Injectable } from "@nestjs/common";
-import type { Digest } from "@sartor/shared/protocol";
+import type { BundleFile, Digest } from "@sartor/shared/protocol";
 import { type Kysely, sql } from "kysely";
 import { Database } from "../database/index.js";
 import { referBlobs } from "../models/index.js";
@@ -16,7 +16,12 @@ export interface BundleRecord {
   readonly totalBytes: number;
 }
 
+/** A file of a bundle in short. */
+export type BundleFileRecord = Pick<BundleFile, "name" | "digest" | "bytes">;
+
 const OWNER = "bundle:";
+/** Keys in one statement; SQLite takes some ten thousand. */
+const KEYS_AT_ONCE = 500;
 
 /** Within a transaction: removes the bundles of a variant and lets go of their content. */
 export async function dropBundlesOf<T extends BundleTables>(transaction: Kysely<T>, variantId: string): Promise<void> {
@@ -33,7 +38,12 @@ export class BundlesRepository {
   constructor(private readonly database: Database) {}
 
   /** Adds a bundle and refers to its content; one that is there already stays as it is. */
-  insert(bundle: BundleRecord, digests: Iterable<Digest>, now: number): Promise<void> {
+  insert(
+    bundle: BundleRecord,
+    digests: Iterable<Digest>,
+    now: number,
+    files: readonly BundleFileRecord[] = [],
+  ): Promise<void> {
     return this.database.transaction<BundleTables, void>(async (db) => {
       await db
         .insertInto("bundle")
@@ -49,7 +59,64 @@ export class BundlesRepository {
         .onConflict((conflict) => conflict.column("bundle_id").doNothing())
         .execute();
       await referBlobs(db, `${OWNER}${bundle.bundleId}`, digests);
+      await insertFiles(db, bundle.bundleId, files);
     });
+  }
+
+  /** Adds the files of a bundle that is there without them; of one that is gone, none. */
+  addFiles(bundleId: Digest, files: readonly BundleFileRecord[]): Promise<void> {
+    return this.database.transaction<BundleTables, void>(async (db) => {
+      const bundle = await db.selectFrom("bundle").select("bundle_id").where("bundle_id", "=", bundleId).execute();
+      if (bundle.length > 0) await insertFiles(db, bundleId, files);
+    });
+  }
+
+  /** Bundles whose files are not known: those of a release that did not keep them. */
+  async withoutFiles(): Promise<Digest[]> {
+    const rows = await this.database
+      .tables<BundleTables>()
+      .selectFrom("bundle")
+      .select("bundle_id")
+      .where(({ not, exists, selectFrom }) =>
+        not(
+          exists(
+            selectFrom("bundle_file").select("name").whereRef("bundle_file.bundle_id", "=", "bundle.bundle_id"),
+          ),
+        ),
+      )
+      .execute();
+    return rows.map((row) => row.bundle_id);
+  }
+
+  /** The files of some bundles, by the bundles' ids; a bundle that is none has none. */
+  async filesOf(bundleIds: readonly Digest[]): Promise<Map<Digest, BundleFileRecord[]>> {
+    const files = new Map<Digest, BundleFileRecord[]>();
+    for (let start = 0; start < bundleIds.length; start += KEYS_AT_ONCE) {
+      const rows = await this.database
+        .tables<BundleTables>()
+        .selectFrom("bundle_file")
+        .selectAll()
+        .where("bundle_id", "in", bundleIds.slice(start, start + KEYS_AT_ONCE))
+        .orderBy("name")
+        .execute();
+      for (const { bundle_id, name, digest, bytes } of rows) {
+        files.set(bundle_id, [...(files.get(bundle_id) ?? []), { name, digest, bytes }]);
+      }
+    }
+    return files;
+  }
+
+  /** Of some files, those that a bundle has: a bundle of each, by the file's digest. */
+  async bundlesWith(digests: readonly Digest[]): Promise<Map<Digest, Digest>> {
+    if (digests.length === 0) return new Map();
+    const rows = await this.database
+      .tables<BundleTables>()
+      .selectFrom("bundle_file")
+      .select(({ fn }) => ["digest", fn.min("bundle_id").as("bundle_id")])
+      .where("digest", "in", digests)
+      .groupBy("digest")
+      .execute();
+    return new Map(rows.map((row) => [row.digest, row.bundle_id]));
   }
 
   /** As {@link dropBundlesOf}, by itself. */
@@ -131,6 +198,19 @@ export class BundlesRepository {
       .executeTakeFirst();
     return row !== undefined;
   }
+}
+
+async function insertFiles(
+  db: Kysely<BundleTables>,
+  bundleId: Digest,
+  files: readonly BundleFileRecord[],
+): Promise<void> {
+  if (files.length === 0) return;
+  await db
+    .insertInto("bundle_file")
+    .values(files.map(({ name, digest, bytes }) => ({ bundle_id: bundleId, name, digest, bytes })))
+    .onConflict((conflict) => conflict.columns(["bundle_id", "name"]).doNothing())
+    .execute();
 }
 
 function toRecord(row: BundleTable): BundleRecord {

@@ -1,18 +1,26 @@
 import type { Readable } from "node:stream";
-import { Injectable, type OnModuleInit } from "@nestjs/common";
+import { Injectable, Logger, type OnModuleInit } from "@nestjs/common";
 import { SartorError } from "@sartor/shared/errors";
-import type { Digest, ModelVariantView } from "@sartor/shared/protocol";
+import {
+  type BundleManifest,
+  bundleManifestSchema,
+  type ChunkRef,
+  type Digest,
+  type ModelVariantView,
+} from "@sartor/shared/protocol";
 import { Clock } from "../config/index.js";
 import { EventBus } from "../events/index.js";
 import { ModelsService, type ModelVersionRecord } from "../models/index.js";
 import { BlobStore, type ByteRange } from "../storage/index.js";
 import { VariantsService } from "../variants/index.js";
 import { BundleBuilder } from "./bundle-builder.service.js";
-import { type BundleRecord, BundlesRepository } from "./bundles.repository.js";
+import { type BundleFileRecord, type BundleRecord, BundlesRepository } from "./bundles.repository.js";
 
 /** What can be installed: bundles, made out of variants, read by devices. */
 @Injectable()
 export class BundlesService implements OnModuleInit {
+  readonly #logger = new Logger(BundlesService.name);
+
   constructor(
     private readonly repository: BundlesRepository,
     private readonly builder: BundleBuilder,
@@ -29,6 +37,7 @@ export class BundlesService implements OnModuleInit {
 
   async onModuleInit(): Promise<void> {
     await this.repository.dropOrphanReferences();
+    for (const bundleId of await this.repository.withoutFiles()) await this.learnFiles(bundleId);
   }
 
   /** The bundles of a model version that can be rolled out, one a variant, in the order in which these were made. */
@@ -66,6 +75,26 @@ export class BundlesService implements OnModuleInit {
     return bytes;
   }
 
+  /** The files of some bundles, by the bundles' ids; a bundle that is none has none. */
+  filesOf(bundleIds: readonly Digest[]): Promise<Map<Digest, BundleFileRecord[]>> {
+    return this.repository.filesOf(bundleIds);
+  }
+
+  /** Of some digests, those that are files of bundles. */
+  async knownFiles(digests: readonly Digest[]): Promise<Set<Digest>> {
+    return new Set((await this.repository.bundlesWith(digests)).keys());
+  }
+
+  /** The chunks of some files, by the files' digests; those that no bundle has are left out. Reads their manifests: not for requests. */
+  async chunksOf(digests: readonly Digest[]): Promise<Map<Digest, readonly ChunkRef[]>> {
+    const chunks = new Map<Digest, readonly ChunkRef[]>();
+    for (const [digest, bundleId] of await this.repository.bundlesWith(digests)) {
+      const file = (await this.manifest(bundleId)).files.find((each) => each.digest === digest);
+      if (file !== undefined) chunks.set(digest, file.chunks);
+    }
+    return chunks;
+  }
+
   /** Opens content for reading. */
   async open(digest: Digest, range: ByteRange | undefined): Promise<Readable> {
     return (await this.store.open(digest, range)).stream;
@@ -81,7 +110,24 @@ export class BundlesService implements OnModuleInit {
       { bundleId, variantId, model, version: number, manifestBytes, totalBytes },
       digests,
       this.clock.now(),
+      manifest.files,
     );
+  }
+
+  private async manifest(bundleId: Digest): Promise<BundleManifest> {
+    const { stream } = await this.store.open(bundleId);
+    const parts: Uint8Array[] = [];
+    for await (const part of stream) parts.push(part as Uint8Array);
+    return bundleManifestSchema.parse(JSON.parse(Buffer.concat(parts).toString("utf8")));
+  }
+
+  /** Of a bundle that an older release made: without its files no difference is offered from or to it, and nothing else is missing. */
+  private async learnFiles(bundleId: Digest): Promise<void> {
+    try {
+      await this.repository.addFiles(bundleId, (await this.manifest(bundleId)).files);
+    } catch (error) {
+      this.#logger.error(`The manifest of ${bundleId} cannot be read: ${error}`);
+    }
   }
 
   /** Brings what a version's page shows up to date. */

@@ -11,6 +11,15 @@ export interface BundleTable {
   created_at: number;
 }
 
+/** A file of a bundle, as the manifest says; its content is in the chunks. */
+export interface BundleFileTable {
+  bundle_id: string;
+  name: string;
+  digest: string;
+  bytes: number;
+}
+
 export interface BundleTables extends BlobTables {
   bundle: BundleTable;
+  bundle_file: BundleFileTable;
 }

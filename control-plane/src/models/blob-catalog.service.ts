@@ -78,6 +78,17 @@ export class BlobCatalog implements OnApplicationBootstrap, OnModuleDestroy {
     return path;
   }
 
+  /**
+   * Removes content at once that its only owner has let go of: what can be computed again need not wait for a day. Content that anything refers
+   * to, or that was put or held again since, stays.
+   *
+   * @param putAt a time at or after the owner's own put, ms since 1970
+   * @returns whether it was removed
+   */
+  release(digest: Digest, putAt: number): Promise<boolean> {
+    return this.remove(digest, putAt + 1);
+  }
+
   /** Removes what nobody refers to for a day; tells how many blobs. */
   async collect(): Promise<number> {
     const before = this.clock.now() - UNREFERENCED_LIFETIME_MS;

@@ -6,7 +6,7 @@ export interface StoredBlobTable {
   stored_at: number;
 }
 
-/** Who needs a blob: `model:<versionId>`, `dataset:<datasetId>`, `variant:<variantId>`, `bundle:<bundleId>`. */
+/** Who needs a blob: `model:<versionId>`, `dataset:<datasetId>`, `variant:<variantId>`, `bundle:<bundleId>`, `delta:<deltaId>`. */
 export interface BlobReferenceTable {
   digest: string;
   owner: string;

@@ -272,7 +272,7 @@ export const ERROR_CODES = {
   ),
   // --- trust: signed metadata --------------------------------------------------------------
   SRT_TRUST_NO_ROOT: entry(
-    503,
+    409,
     "No root of trust was set up, so nothing can be signed or installed.",
     "Run the key ceremony: sartor keys ceremony.",
   ),
@@ -383,6 +383,11 @@ export const ERROR_CODES = {
     422,
     "A difference does not apply to what the device holds.",
     "Nothing to do; the device fetches the whole content instead.",
+  ),
+  SRT_DELTA_NOT_OFFERED: entry(
+    409,
+    "No difference between these files is offered: another way costs fewer bytes, or it could not be made.",
+    "Nothing to do; the device fetches the chunks that it lacks instead.",
   ),
   // --- rollouts ------------------------------------------------------------------------------
   SRT_ROLLOUT_UNKNOWN: entry(404, "No such rollout.", "Check the rollout id."),

@@ -1,6 +1,7 @@
 export * from "./bundle-manifest.js";
 export * from "./compatibility.js";
 export * from "./datasets.js";
+export * from "./delta.js";
 export * from "./desired.js";
 export * from "./enrolment.js";
 export * from "./events.js";

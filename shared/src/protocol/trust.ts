@@ -105,6 +105,8 @@ export const TRUST_LIMITS = {
 
 /** Where the repositories are, under the device's HTTP address. `GET <base>/metadata/<file>` and `GET <base>/targets/<path>`. */
 export const TRUST_PATHS = {
+  /** The first roots, `trustRootsSchema`. */
+  roots: "/api/v1/trust/roots",
   image: "/api/v1/trust/image",
   director: (deviceId: string) => `/api/v1/trust/director/${deviceId}`,
 } as const;

@@ -3,14 +3,19 @@ import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import type { TestTrust } from "@sartor/agent/ota/testing";
 import { serverOptions } from "../support/test-credentials.js";
 import type { TinyBundle } from "../support/tiny-model.js";
 
-/** Serves bundles as the control plane does, as far as an agent needs it, and remembers what was asked for. */
+/** Serves bundles and signed orders as the control plane does, as far as an agent needs it, and remembers what was asked for. */
 export interface BundleServer {
   readonly url: string;
   /** Chunks that were sent, by digest. */
   readonly sentChunks: string[];
+  /** Paths of signed metadata, orders and roots that were asked for, in order. */
+  readonly sentTrust: string[];
+  /** How many connections were made. */
+  readonly connections: () => number;
   /** Answers no request for a chunk, but so many more, until it is released. */
   holdAfter(chunks: number): () => void;
   stop(): Promise<void>;
@@ -30,10 +35,12 @@ function chunksOf({ manifest, files }: TinyBundle): [string, Uint8Array][] {
   });
 }
 
-export async function startBundleServer(bundles: readonly TinyBundle[]): Promise<BundleServer> {
+export async function startBundleServer(bundles: readonly TinyBundle[], trust: TestTrust): Promise<BundleServer> {
   const manifests = new Map(bundles.map(({ bundleId, manifestBytes }) => [bundleId, manifestBytes]));
   const chunks = new Map(bundles.flatMap(chunksOf));
   const sentChunks: string[] = [];
+  const sentTrust: string[] = [];
+  let connections = 0;
   const waiting = new Set<() => void>();
   let allowed = Number.POSITIVE_INFINITY;
   const answer = (response: ServerResponse, bytes: Uint8Array | undefined, range: string | undefined) => {
@@ -42,7 +49,13 @@ export async function startBundleServer(bundles: readonly TinyBundle[]): Promise
     else response.writeHead(range === undefined ? 200 : 206).end(bytes.subarray(from));
   };
   const server = createServer(serverOptions, (request, response) => {
-    const [, , , kind, id = ""] = (request.url ?? "").split("/");
+    const path = request.url ?? "";
+    const [, , , kind, id = ""] = path.split("/");
+    if (kind === "trust") {
+      sentTrust.push(path);
+      const { status, body } = trust.respond(path) ?? { status: 404, body: undefined };
+      return response.writeHead(status).end(body);
+    }
     if (kind === "bundles") return answer(response, manifests.get(id), undefined);
     const send = () => {
       // Whoever asked may have been killed meanwhile.
@@ -54,11 +67,16 @@ export async function startBundleServer(bundles: readonly TinyBundle[]): Promise
     if (allowed <= 0) waiting.add(send);
     else send();
   });
+  server.on("secureConnection", () => {
+    connections += 1;
+  });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   return {
     url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
     sentChunks,
+    sentTrust,
+    connections: () => connections,
     holdAfter: (count) => {
       allowed = count;
       return () => {

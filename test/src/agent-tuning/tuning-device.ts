@@ -3,6 +3,7 @@ import { mkdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { IdentityStore } from "@sartor/agent/identity";
+import { TestTrust } from "@sartor/agent/ota/testing";
 import type {
   DesiredDeployment,
   DesiredState,
@@ -17,6 +18,7 @@ import { freePort } from "../support/control-plane-process.js";
 import { DEVICE_ID, identityAt } from "../support/test-credentials.js";
 import type { TinyBundle } from "../support/tiny-model.js";
 import { waitFor } from "../support/wait-for.js";
+import { releaseOf } from "../agent-orders/release-of.js";
 import { type BundleServer, startBundleServer } from "./bundle-server.js";
 
 /** What a test orders; the rest is filled in. */
@@ -25,7 +27,7 @@ export interface OrderOptions {
   readonly rules?: Partial<TuningOrder["rules"]>;
 }
 
-/** The real agent in a process of its own, with a broker and a bundle server in the place of the control plane. */
+/** The real agent in a process of its own, with a broker and a server of bundles and signed orders in the place of the control plane. */
 export interface TuningDevice {
   agent: AgentProcess;
   readonly bundles: BundleServer;
@@ -69,11 +71,17 @@ export function orderOf(bundles: readonly TinyBundle[], { budget, rules }: Order
   };
 }
 
-export async function startTuningDevice(bundles: readonly TinyBundle[]): Promise<TuningDevice> {
+/** @param missing bundles that are signed, and that the server does not have */
+export async function startTuningDevice(
+  bundles: readonly TinyBundle[],
+  missing: readonly TinyBundle[] = [],
+): Promise<TuningDevice> {
   const folder = mkdtempSync(join(tmpdir(), "sartor-tuning-"));
   const broker = new TestBroker();
   await broker.start();
-  const server = await startBundleServer(bundles);
+  const trust = new TestTrust(DEVICE_ID, Date.now());
+  for (const bundle of [...bundles, ...missing]) trust.release(releaseOf(bundle));
+  const server = await startBundleServer(bundles, trust);
   const agentFolder = join(folder, "agent");
   await mkdir(agentFolder);
   const identity = identityAt({ mqttUrl: broker.url, httpUrl: server.url });
@@ -83,14 +91,15 @@ export async function startTuningDevice(bundles: readonly TinyBundle[]): Promise
     schemaVersion: 1,
     deviceId: DEVICE_ID,
     generation: 0,
-    issuedAt: 0,
+    issuedAt: Date.now(),
     deployment: null,
     tuning: null,
     telemetry: { windowSeconds: 60 },
   };
   const want = (change: Partial<Pick<DesiredState, "deployment" | "tuning">>) => {
     desired = { ...desired, ...change, generation: desired.generation + 1 };
-    return broker.publishDesired(DEVICE_ID, desired);
+    trust.order(desired);
+    return broker.publishNudge(DEVICE_ID, desired.generation);
   };
   const reported = () => broker.of("reported").at(-1) as ReportedState | undefined;
   const device: TuningDevice = {

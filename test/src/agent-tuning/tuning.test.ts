@@ -23,6 +23,8 @@ function variant(name: string, options: TinyModelOptions = {}, threads = 1): Tin
 const slow = variant("slow", { spinIterations: 8 });
 const quick = variant("quick");
 const slower = variant("slower", { spinIterations: 12 });
+/** Signed, and gone from the server. */
+const lost = variant("lost", { seed: 3 });
 const letter = bundleOf(
   { ...buildTinyClassifier({ name: "tiny", width: SIDE, height: SIDE }), onnx: new TextEncoder().encode("a letter") },
   {},
@@ -191,28 +193,23 @@ describe("a device that is told to measure other ways to run its model", () => {
 
   it("refuses what does not load, what gives wrong answers and what needs another runtime, each by its code", async () => {
     const triton = { ...variant("triton", { seed: 1, classes: 12 }) };
-    device = await startTuningDevice([quick, letter, wrong, triton]);
+    device = await startTuningDevice([quick, letter, wrong, triton], [lost]);
     await device.deploy(quick);
     await device.serving(quick);
-    const order = orderOf([letter, wrong, triton]);
+    const order = orderOf([letter, wrong, triton, lost]);
     const candidates = order.candidates.map((candidate) =>
       candidate.candidateId === "triton"
         ? { ...candidate, runtime: { ...candidate.runtime, adapter: "triton" as const } }
         : candidate,
     );
-    const unknown = {
-      ...(order.candidates[0] ?? candidates[0]),
-      candidateId: "unknown",
-      bundle: { bundleId: `sha256:${"0".repeat(64)}`, manifestBytes: 100 },
-    } as (typeof candidates)[number];
-    await device.order({ ...order, candidates: [...candidates, unknown] });
+    await device.order({ ...order, candidates });
     const sent = await report();
     const codes = Object.fromEntries(sent.results.map(({ candidateId, error }) => [candidateId, error?.code]));
     expect(codes).toMatchObject({
       letter: "SRT_MODEL_NOT_ONNX",
       wrong: "SRT_PROBE_FAILED",
       triton: "SRT_PROVIDER_UNAVAILABLE",
-      unknown: "SRT_BUNDLE_UNKNOWN",
+      lost: "SRT_BUNDLE_UNKNOWN",
     });
     expect(sent.results.filter(({ error }) => error !== null).map(({ outcome }) => outcome)).toEqual(
       Array(4).fill("refused"),

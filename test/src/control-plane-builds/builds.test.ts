@@ -10,10 +10,10 @@ import {
   variantCardSchema,
 } from "@sartor/shared/protocol";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { digestOf, register } from "../control-plane-models/registering.js";
 import { ScriptedDevice } from "../control-plane-models/scripted-device.js";
 import { type RunningControlPlane, startControlPlane } from "../support/control-plane.js";
 import { rest } from "../support/enrolled-device.js";
+import { digestOf, register } from "../support/registering.js";
 import { waitFor } from "../support/wait-for.js";
 import { digests, ended, order, VERSION, version, viewOf } from "./building.js";
 import { addDataset, classifier, pictures, prepare } from "./samples.js";

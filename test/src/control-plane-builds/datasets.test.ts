@@ -1,9 +1,9 @@
 import { tensorFrom, writeSafetensors } from "@sartor/shared/domain/tensor";
 import type { DatasetPurpose, DatasetView, ErrorReply, Page } from "@sartor/shared/protocol";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { register, upload } from "../control-plane-models/registering.js";
 import { type RunningControlPlane, startControlPlane } from "../support/control-plane.js";
 import { rest } from "../support/enrolled-device.js";
+import { register, upload } from "../support/registering.js";
 import { addDataset, classifier, labelledSamples, pictures, sampleTensors } from "./samples.js";
 
 const DATASETS = "/api/v1/models/tiny/datasets";

@@ -1,8 +1,8 @@
 import type { VariantBuildView } from "@sartor/shared/protocol";
 import { expect, it } from "vitest";
-import { register } from "../control-plane-models/registering.js";
 import { startControlPlane } from "../support/control-plane.js";
 import { rest } from "../support/enrolled-device.js";
+import { register } from "../support/registering.js";
 import { ended, order, viewOf } from "./building.js";
 import { classifier, prepare } from "./samples.js";
 

@@ -6,9 +6,9 @@ import {
   writeSafetensors,
 } from "@sartor/shared/domain/tensor";
 import type { DatasetPurpose, DatasetView, ErrorReply } from "@sartor/shared/protocol";
-import { register, upload } from "../control-plane-models/registering.js";
 import type { RunningControlPlane } from "../support/control-plane.js";
 import { type RestReply, rest } from "../support/enrolled-device.js";
+import { register, upload } from "../support/registering.js";
 import { buildTinyClassifier, randomPixels, type TinyModelOptions } from "../support/tiny-model.js";
 
 /** Width and height of the model's images: small, so that builds take seconds. */

@@ -4,8 +4,8 @@ import { type ErrorReply, LIMITS, type ModelVersionView } from "@sartor/shared/p
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type RunningControlPlane, startControlPlane } from "../support/control-plane.js";
 import { callAsDevice, rest } from "../support/enrolled-device.js";
+import { digestOf, register, upload } from "../support/registering.js";
 import { buildTinyClassifier } from "../support/tiny-model.js";
-import { digestOf, register, upload } from "./registering.js";
 import { ScriptedDevice } from "./scripted-device.js";
 
 // Golden vectors of more than one chunk: 32 x 3 x 32 x 32 float32 is 393 kB.

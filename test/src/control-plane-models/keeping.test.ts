@@ -9,8 +9,8 @@ import { BlobCatalog } from "@sartor/control-plane/models";
 import type { ErrorReply, ModelVersionView } from "@sartor/shared/protocol";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { rest } from "../support/enrolled-device.js";
+import { digestOf, register, upload } from "../support/registering.js";
 import { buildTinyClassifier } from "../support/tiny-model.js";
-import { digestOf, register, upload } from "./registering.js";
 import { ScriptedDevice } from "./scripted-device.js";
 
 class MovableClock extends Clock {

@@ -5,9 +5,9 @@ import { WebSocket } from "ws";
 import { type RunningControlPlane, startControlPlane } from "../support/control-plane.js";
 import { rest } from "../support/enrolled-device.js";
 import { telemetryWindow } from "../support/messages.js";
+import { register } from "../support/registering.js";
 import { buildTinyClassifier } from "../support/tiny-model.js";
 import { waitFor } from "../support/wait-for.js";
-import { register } from "./registering.js";
 import { ScriptedDevice } from "./scripted-device.js";
 
 describe("the live channel", () => {

@@ -6,8 +6,8 @@ import { type ErrorReply, LIMITS, type ModelVersionView, type Page } from "@sart
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type RunningControlPlane, startControlPlane } from "../support/control-plane.js";
 import { rest } from "../support/enrolled-device.js";
+import { digestOf, register, upload } from "../support/registering.js";
 import { buildTinyClassifier } from "../support/tiny-model.js";
-import { digestOf, register, upload } from "./registering.js";
 
 let controlPlane: RunningControlPlane;
 beforeAll(async () => {

@@ -14,9 +14,9 @@ import type {
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type RunningControlPlane, startControlPlane } from "../support/control-plane.js";
 import { rest } from "../support/enrolled-device.js";
+import { digestOf, register } from "../support/registering.js";
 import { buildTinyClassifier } from "../support/tiny-model.js";
 import { waitFor } from "../support/wait-for.js";
-import { digestOf, register } from "./registering.js";
 import { ScriptedDevice } from "./scripted-device.js";
 
 const first = buildTinyClassifier({ name: "tiny", version: "1.0.0", goldenVectors: 2 });

@@ -3,20 +3,21 @@ import {
   bundleManifestSchema,
   type DesiredDeployment,
   type DesiredState,
-  desiredSchema,
   type ReportedState,
   topicOf,
   type UplinkKind,
 } from "@sartor/shared/protocol";
 import type { MqttClient } from "mqtt";
 import type { RunningControlPlane } from "../support/control-plane.js";
-import { callAsDevice, connectDevice, type EnrolledDevice, enrol } from "../support/enrolled-device.js";
+import { callAsDevice, connectDevice, type EnrolledDevice, enrol, type NewDevice } from "../support/enrolled-device.js";
 import { reported } from "../support/messages.js";
+import { followOrders } from "../support/orders.js";
+import { digestOf } from "../support/registering.js";
 import { waitFor } from "../support/wait-for.js";
-import { digestOf } from "./registering.js";
 
 /** A device that does over real MQTT and HTTP what a test tells it to. */
 export class ScriptedDevice {
+  /** What it was told since it is connected, in rising generations. */
   readonly desired: DesiredState[] = [];
   #sequence = 0;
   #session: MqttClient | undefined;
@@ -26,8 +27,12 @@ export class ScriptedDevice {
     readonly identity: EnrolledDevice,
   ) {}
 
-  static async enrol(controlPlane: RunningControlPlane, name = "scripted"): Promise<ScriptedDevice> {
-    return new ScriptedDevice(controlPlane, await enrol(controlPlane, name));
+  static async enrol(
+    controlPlane: RunningControlPlane,
+    name = "scripted",
+    more: Pick<NewDevice, "hardware"> = {},
+  ): Promise<ScriptedDevice> {
+    return new ScriptedDevice(controlPlane, await enrol(controlPlane, name, more));
   }
 
   /** The same device, which now meets another control plane (the old one, restarted). */
@@ -47,10 +52,7 @@ export class ScriptedDevice {
 
   async connect(): Promise<void> {
     this.#session = await connectDevice(this.identity);
-    this.#session.on("message", (_topic, payload) => {
-      this.desired.push(desiredSchema.parse(JSON.parse(payload.toString())));
-    });
-    await this.#session.subscribeAsync(topicOf(this.id, "desired"), { qos: 1 });
+    await followOrders(this.#session, this.identity, (desired) => this.desired.push(desired));
   }
 
   async disconnect(): Promise<void> {

@@ -33,13 +33,20 @@ export function inventoryOf(profileId: string, changes: Partial<Inventory> = {})
   return { ...inventory, emulated: false, ...changes };
 }
 
+/** What a device of that hardware takes bundles for. */
+const hardwareOf = ({ cpu }: Inventory) => [cpu.architecture === "arm64" ? "linux-arm64" : "linux-x64"];
+
 /** A device of a kind that is enrolled, connected and has said what it is; in the order of joining. */
 export async function join(
   controlPlane: RunningControlPlane,
   inventory: Inventory | undefined,
   name = "scripted",
 ): Promise<ScriptedDevice> {
-  const device = await ScriptedDevice.enrol(controlPlane, name);
+  const device = await ScriptedDevice.enrol(
+    controlPlane,
+    name,
+    inventory === undefined ? {} : { hardware: hardwareOf(inventory) },
+  );
   await device.connect();
   if (inventory !== undefined) await device.publish("inventory", inventory);
   return device;

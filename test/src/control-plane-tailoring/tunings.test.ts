@@ -1,11 +1,11 @@
 import type { DesiredState, ErrorReply, LiveEvent, Page, TuningMeasurement, TuningView } from "@sartor/shared/protocol";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
-import { register } from "../control-plane-models/registering.js";
 import type { ScriptedDevice } from "../control-plane-models/scripted-device.js";
 import { type RunningControlPlane, startControlPlane } from "../support/control-plane.js";
 import { rest } from "../support/enrolled-device.js";
 import { reported } from "../support/messages.js";
+import { register } from "../support/registering.js";
 import { buildTinyClassifier } from "../support/tiny-model.js";
 import { waitFor } from "../support/wait-for.js";
 import {

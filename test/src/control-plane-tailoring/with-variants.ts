@@ -1,8 +1,8 @@
 import { readSafetensors, type Tensor, writeSafetensors } from "@sartor/shared/domain/tensor";
 import type { DatasetView, ModelVersionView, VariantBuildRequest, VariantBuildView } from "@sartor/shared/protocol";
-import { register, upload } from "../control-plane-models/registering.js";
 import type { RunningControlPlane } from "../support/control-plane.js";
 import { rest } from "../support/enrolled-device.js";
+import { register, upload } from "../support/registering.js";
 import { roadSignModel } from "../support/road-sign-model.js";
 import { seededRandom } from "../support/tiny-model.js";
 import { waitFor } from "../support/wait-for.js";
@@ -13,7 +13,7 @@ export const VARIANTS = ["int8-u8s8", "int8-u8s8-reduced", "int8-s8s8"] as const
 /**
  * Registers the road-sign model and has its int8 variants built; the calibration set is the golden inputs with noise on them.
  *
- * @returns the version with all variants
+ * @returns the version with all variants, signed
  */
 export async function registerWithVariants(controlPlane: RunningControlPlane): Promise<ModelVersionView> {
   const model = roadSignModel();
@@ -44,6 +44,8 @@ export async function registerWithVariants(controlPlane: RunningControlPlane): P
     180_000,
   );
   if (build.status !== "succeeded") throw new Error(`the build ${build.status}: ${JSON.stringify(build)}`);
+  if (controlPlane.signer === undefined) throw new Error("nobody signs what was built");
+  await controlPlane.signer.signed(name, version);
   const made = await rest<ModelVersionView>(controlPlane, "GET", `/api/v1/models/${name}/versions/${version}`);
   return made.body;
 }

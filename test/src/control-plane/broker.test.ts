@@ -19,6 +19,9 @@ beforeAll(async () => {
 });
 afterAll(() => controlPlane.stop());
 
+/** Where releases before signed orders told a device what to do. */
+const desiredOf = ({ deviceId }: EnrolledDevice) => `sartor/v1/${deviceId}/desired`;
+
 /** The connection's end, or what happened instead. */
 function endOf(client: mqtt.MqttClient): Promise<string> {
   return new Promise((resolve) => client.once("close", () => resolve("closed")));
@@ -60,7 +63,8 @@ describe("the embedded broker lets in who is enrolled", () => {
 
 describe("a device uses its own topics only", () => {
   it("publishing to a foreign topic ends the session, and nothing of it arrives", async () => {
-    for (const topic of [topicOf(other.deviceId, "inventory"), topicOf(device.deviceId, "desired"), "$SYS/x", "any"]) {
+    const own = topicOf(device.deviceId, "nudge");
+    for (const topic of [topicOf(other.deviceId, "inventory"), own, desiredOf(device), "$SYS/x", "any"]) {
       const session = await connectDevice(device);
       const end = endOf(session);
       session.publish(topic, JSON.stringify(inventory("stolen")), { qos: 1 });
@@ -70,12 +74,14 @@ describe("a device uses its own topics only", () => {
     expect(body.board).toBeNull();
   });
 
-  it("subscribing to anything but its own desired state is answered with failure", async () => {
+  it("subscribing to anything but the hints that are its own is answered with failure", async () => {
     const session = await connectDevice(device);
-    for (const filter of ["#", "sartor/v1/+/desired", topicOf(other.deviceId, "desired"), "$SYS/#"]) {
+    const foreign = ["#", "sartor/v1/+/nudge", topicOf(other.deviceId, "nudge"), "$SYS/#"];
+    // Orders do not come over the broker: there is no topic of them, not even a device's own.
+    for (const filter of [...foreign, desiredOf(device), desiredOf(other)]) {
       await expect(session.subscribeAsync(filter, { qos: 1 }), filter).rejects.toThrow();
     }
-    const [granted] = await session.subscribeAsync(topicOf(device.deviceId, "desired"), { qos: 1 });
+    const [granted] = await session.subscribeAsync(topicOf(device.deviceId, "nudge"), { qos: 1 });
     expect(granted?.qos).toBe(1);
     await session.endAsync();
   });
@@ -171,7 +177,7 @@ describe("load", () => {
       Array.from({ length: publishers }, (_, index) => enrol(controlPlane, `p${index}`)),
     );
     const subscriber = await connectDevice(other);
-    await subscriber.subscribeAsync(topicOf(other.deviceId, "desired"), { qos: 0 });
+    await subscriber.subscribeAsync(topicOf(other.deviceId, "nudge"), { qos: 0 });
 
     const connections = devices.map((publisher) => {
       const raw = new RawConnection(publisher.mqttUrl, publisher.credential);

@@ -21,7 +21,7 @@ describe("enrolment", () => {
     const device = await enrol(controlPlane, "Gate 7, left");
     expect(device.deviceId).toMatch(/^gate-7-left-[a-z0-9]{8}$/);
     const session = await connectDevice(device);
-    await session.subscribeAsync(topicOf(device.deviceId, "desired"), { qos: 1 });
+    await session.subscribeAsync(topicOf(device.deviceId, "nudge"), { qos: 1 });
     const { body } = await rest(controlPlane, "GET", `/api/v1/devices/${device.deviceId}`);
     expect(body).toMatchObject({ name: "Gate 7, left", emulated: false, presence: { status: "online" } });
     await session.endAsync();

@@ -256,7 +256,7 @@ describe("with an external broker", () => {
       };
       const { status, body } = await deletion(refused.deviceId);
       expect([status, body.error.code]).toEqual([503, "SRT_BROKER_UNREACHABLE"]);
-      expect(body.error.message).toContain(topicOf(refused.deviceId, "desired"));
+      expect(body.error.message).toContain(topicOf(refused.deviceId, "nudge"));
 
       await waitFor("the next connection", async () => {
         return (await rest(controlPlane, "GET", "/api/v1/health/ready")).status === 200;
@@ -281,11 +281,11 @@ describe("with an external broker", () => {
       await waitFor("not ready", async () => (await rest(controlPlane, "GET", "/api/v1/health/ready")).status === 503);
       expect((await rest(controlPlane, "DELETE", `/api/v1/devices/${device.deviceId}`)).status).toBe(204);
       broker = await startBroker(port, devicePort);
-      const heard: string[] = [];
-      broker.aedes.on("publish", (packet, client) => {
-        if (client?.id === "sartor-control-plane") heard.push(packet.topic);
+      const removed: string[] = [];
+      broker.aedes.on("publish", ({ topic, payload, retain }, client) => {
+        if (client?.id === "sartor-control-plane" && retain && payload.length === 0) removed.push(topic);
       });
-      await waitFor("the removal of its desired state", () => heard.includes(topicOf(device.deviceId, "desired")));
+      await waitFor("the removal of its hint", () => removed.includes(topicOf(device.deviceId, "nudge")));
     } finally {
       await controlPlane.stop();
     }

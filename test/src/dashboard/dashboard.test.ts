@@ -1,12 +1,13 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { DeviceDetail, RolloutSummary, UploadReply } from "@sartor/shared/protocol";
+import type { DeviceDetail, RolloutSummary } from "@sartor/shared/protocol";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type RunningControlPlane, startControlPlane } from "../support/control-plane.js";
 import { freePort } from "../support/control-plane-process.js";
 import { rest } from "../support/enrolled-device.js";
+import { register } from "../support/registering.js";
 import { buildTinyClassifier } from "../support/tiny-model.js";
 import { waitFor } from "../support/wait-for.js";
 import { CHROMIUM, startBrowser } from "./browser.js";
@@ -256,18 +257,8 @@ describe.skipIf(CHROMIUM === undefined)("the dashboard while the control plane i
 });
 
 async function registerTinyModel(controlPlane: RunningControlPlane): Promise<void> {
-  const tiny = buildTinyClassifier();
-  const upload = async (content: Uint8Array) => {
-    const reply = await fetch(`${controlPlane.httpUrl}/api/v1/uploads`, {
-      method: "POST",
-      headers: { authorization: `Bearer ${controlPlane.operatorToken}`, "content-type": "application/octet-stream" },
-      body: content.slice(),
-    });
-    return ((await reply.json()) as UploadReply).digest;
-  };
-  const body = { manifest: tiny.manifest, model: await upload(tiny.onnx), golden: await upload(tiny.golden) };
-  const { status, body: answer } = await rest(controlPlane, "POST", "/api/v1/models/tiny/versions", body);
-  if (status !== 201 && status !== 200) throw new Error(`registering answered ${status}: ${JSON.stringify(answer)}`);
+  const { status, body } = await register(controlPlane, buildTinyClassifier());
+  if (status !== 201 && status !== 200) throw new Error(`registering answered ${status}: ${JSON.stringify(body)}`);
 }
 
 async function rollOutTinyModel(controlPlane: RunningControlPlane, deviceId: string): Promise<string> {

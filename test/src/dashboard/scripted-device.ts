@@ -12,6 +12,7 @@ import type { MqttClient } from "mqtt";
 import type { RunningControlPlane } from "../support/control-plane.js";
 import { connectDevice, enrol } from "../support/enrolled-device.js";
 import { inventory, presence, reported, telemetryWindow } from "../support/messages.js";
+import { followOrders } from "../support/orders.js";
 
 /** What a window of telemetry shall say. */
 export interface WindowContent {
@@ -30,11 +31,7 @@ export class ScriptedDevice {
   private constructor(
     readonly deviceId: string,
     private readonly client: MqttClient,
-  ) {
-    client.on("message", (_topic, payload) => {
-      this.#desired = JSON.parse(payload.toString()) as DesiredState;
-    });
-  }
+  ) {}
 
   /** Enrols a device and connects it. */
   static async enrol(controlPlane: RunningControlPlane, name: string, emulated: boolean): Promise<ScriptedDevice> {
@@ -42,7 +39,9 @@ export class ScriptedDevice {
     const { deviceId } = identity;
     const client = await connectDevice(identity);
     const device = new ScriptedDevice(deviceId, client);
-    await client.subscribeAsync(topicOf(deviceId, "desired"), { qos: 1 });
+    await followOrders(client, identity, (desired) => {
+      device.#desired = desired;
+    });
     await device.#publish("events", presence(deviceId, `${deviceId}-session`));
     return device;
   }

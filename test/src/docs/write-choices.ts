@@ -12,6 +12,7 @@ import {
 } from "@sartor/shared/protocol";
 import { type RunningControlPlane, startControlPlane } from "../support/control-plane.js";
 import { rest } from "../support/enrolled-device.js";
+import { register, upload } from "../support/registering.js";
 import { roadSignModel } from "../support/road-sign-model.js";
 import { waitFor } from "../support/wait-for.js";
 import { type Choice, renderChoices, replaceChoices } from "./choices-table.js";
@@ -55,28 +56,18 @@ async function ask<T>(plane: RunningControlPlane, method: string, path: string, 
   return reply.body;
 }
 
-async function upload(plane: RunningControlPlane, content: Uint8Array): Promise<string> {
-  const reply = await fetch(`${plane.httpUrl}/api/v1/uploads`, {
-    method: "POST",
-    headers: { authorization: `Bearer ${plane.operatorToken}`, "content-type": "application/octet-stream" },
-    body: new Uint8Array(content),
-  });
-  if (!reply.ok) throw new Error(`the upload was answered with ${reply.status}: ${await reply.text()}`);
-  return ((await reply.json()) as { digest: string }).digest;
-}
-
 async function registerRoadSign(plane: RunningControlPlane): Promise<{ name: string; version: string }> {
-  const { manifest, onnx, golden } = roadSignModel();
-  const { name, version } = manifest;
-  const model = await upload(plane, onnx);
-  await ask(plane, "POST", `/api/v1/models/${name}/versions`, { manifest, model, golden: await upload(plane, golden) });
+  const model = roadSignModel();
+  const { name, version } = model.manifest;
+  const { status, body } = await register(plane, model);
+  if (status >= 300) throw new Error(`registering answered ${status}: ${JSON.stringify(body)}`);
   for (const [purpose, { samples, seed }] of Object.entries(SAMPLES) as [
     DatasetPurpose,
     (typeof SAMPLES)["evaluation"],
   ][]) {
     const out = join(folder, `${purpose}.safetensors`);
     await makeDataset({ purpose, samples, seed, out });
-    const content = await upload(plane, readFileSync(out));
+    const content = (await upload(plane, readFileSync(out))).body.digest;
     const request = { name: `rendered signs for ${purpose}`, purpose, content };
     await ask<DatasetView>(plane, "POST", `/api/v1/models/${name}/datasets`, request);
   }

@@ -37,14 +37,7 @@ function startAgent(url: string, options: Partial<LinkOptions> = {}): TestAgent 
   return agent;
 }
 
-const desired = (generation: number) => ({
-  schemaVersion: 1,
-  deviceId: DEVICE_ID,
-  generation,
-  issuedAt: 0,
-  deployment: null,
-  telemetry: { windowSeconds: 10 },
-});
+const nudge = (generation: number) => ({ schemaVersion: 1, deviceId: DEVICE_ID, generation });
 const range = (count: number) => Array.from({ length: count }, (_, index) => index);
 const sequencesAt = (broker: TestBroker) => broker.of("telemetry").map(({ sequence }) => Number(sequence));
 
@@ -144,29 +137,75 @@ describe("the link to the broker", () => {
     expect(new Set(sequencesAt(broker))).toEqual(new Set([0]));
   });
 
-  it("takes each newer desired state once, and ignores stale ones, repeats and nonsense", async () => {
+  it("hears the newest nudge after each connect, and each one that comes while it lasts", async () => {
     const broker = await startBroker();
-    const taken: number[] = [];
-    const options = {
-      knownGeneration: 3,
-      onDesired: ({ generation }: { generation: number }) => void taken.push(generation),
-    };
-    await broker.publishDesired(DEVICE_ID, desired(2));
-    const agent = startAgent(broker.url, options);
-    await waitFor("the stale retained one arrived", () => agent.link.state().staleDesired === 1);
-    await broker.publishDesired(DEVICE_ID, desired(5));
-    await waitFor("generation 5 arrived", () => taken.includes(5));
-    await broker.publishDesired(DEVICE_ID, desired(4));
-    await broker.publishDesired(DEVICE_ID, "{ this is not JSON");
-    await broker.publishDesired(DEVICE_ID, { ...desired(6), deviceId: "another-device" });
-    await broker.publishDesired(DEVICE_ID, desired(5));
+    const heard: number[] = [];
+    await broker.publishNudge(DEVICE_ID, 4);
+    const agent = startAgent(broker.url, { onNudge: ({ generation }) => void heard.push(generation) });
+    await waitFor("the retained one", () => heard.length === 1);
+    await broker.publishNudge(DEVICE_ID, 5);
+    await waitFor("the next one", () => heard.length === 2);
     broker.cutLines();
-    await waitFor("the retained one came again", () => broker.connects === 2 && agent.link.state().staleDesired === 4);
-    await broker.publishDesired(DEVICE_ID, desired(7));
-    await waitFor("generation 7 arrived", () => taken.includes(7));
-    expect(taken).toEqual([5, 7]);
-    expect(agent.link.state().invalidDesired).toBe(2);
-    expect(agent.log.filter(({ message }) => message.includes("desired state was dropped"))).toHaveLength(1);
+    await waitFor("the retained one once more", () => heard.length === 3);
+    expect(broker.connects).toBe(2);
+    // What an old one means, whoever looks finds out: it may be a broker's memory, and it is no order.
+    await broker.publishNudge(DEVICE_ID, 3);
+    await waitFor("the old one", () => heard.length === 4);
+    expect(heard).toEqual([4, 5, 5, 3]);
+    expect(agent.link.state().invalidNudges).toBe(0);
+  });
+
+  it("drops garbage and other devices' nudges, says so once, and goes on", async () => {
+    const broker = await startBroker();
+    const heard: number[] = [];
+    const agent = startAgent(broker.url, { onNudge: ({ generation }) => void heard.push(generation) });
+    await waitFor("connected", () => agent.link.state().connected);
+    const bad: (string | object)[] = [
+      "{ no JSON",
+      { ...nudge(9), deviceId: "another-device" },
+      { ...nudge(9), schemaVersion: 2 },
+      { ...nudge(9), generation: -1 },
+      { ...nudge(9), padding: "x".repeat(5_000) },
+    ];
+    for (const message of bad) await broker.publishNudge(DEVICE_ID, message);
+    // The removal of a retained message.
+    await broker.publishNudge(DEVICE_ID, "");
+    await broker.publishNudge("another-device", 9);
+    await broker.publishNudge(DEVICE_ID, 5);
+    await waitFor("the good one", () => heard.length > 0);
+    expect(heard).toEqual([5]);
+    expect(agent.link.state().invalidNudges).toBe(bad.length);
+    expect(agent.log.filter(({ message }) => message.includes("nudge was dropped"))).toHaveLength(1);
+    expect(agent.link.state().connected).toBe(true);
+  });
+
+  it("gives nothing that a broker sends for an order: an order of the former release is not even subscribed to", async () => {
+    const broker = await startBroker();
+    const topic = `sartor/v1/${DEVICE_ID}/desired`;
+    const order = { ...nudge(99), issuedAt: 0, deployment: null, telemetry: { windowSeconds: 1 } };
+    await broker.publish(topic, Buffer.from(JSON.stringify(order)));
+    const heard: object[] = [];
+    const agent = startAgent(broker.url, { onNudge: (hint) => void heard.push(hint) });
+    await waitFor("connected", () => agent.link.state().connected);
+    await broker.publish(topic, Buffer.from(JSON.stringify(order)));
+    await broker.publishNudge(DEVICE_ID, order);
+    await waitFor("a nudge", () => heard.length > 0);
+    expect(heard).toEqual([{ generation: 99 }]);
+    expect(broker.subscriptions).toEqual([`sartor/v1/${DEVICE_ID}/nudge`]);
+  });
+
+  it("outlasts a flood of nudges, and sends what it has to send meanwhile", async () => {
+    const broker = await startBroker();
+    let heard = 0;
+    const agent = startAgent(broker.url, { onNudge: () => void heard++ });
+    await waitFor("connected", () => agent.link.state().connected);
+    const flood = range(5_000).map((generation) => broker.publishNudge(DEVICE_ID, generation));
+    for (const _ of range(100)) agent.appendWindow();
+    await Promise.all(flood);
+    await waitFor("the last one", () => heard === 5_000);
+    await waitFor("the outbox is empty", () => agent.link.state().queued === 0);
+    expect(sequencesAt(broker)).toEqual(range(100));
+    expect(broker.connects).toBe(1);
   });
 
   it("says online after each connect, and asks for a report", async () => {
@@ -264,21 +303,6 @@ describe("the link to the broker", () => {
     expect(broker.of("events").map(({ status }) => status)).toEqual(["online", "online"]);
   });
 
-  it("passes on each nudge after a connect and whenever there is one, and drops what is none", async () => {
-    const broker = await startBroker();
-    const nudge = (generation: number) => ({ schemaVersion: 1, deviceId: DEVICE_ID, generation });
-    const taken: number[] = [];
-    await broker.publishRetained(DEVICE_ID, "nudge", nudge(4));
-    const agent = startAgent(broker.url, { onNudge: ({ generation }) => void taken.push(generation) });
-    await waitFor("the retained one", () => taken.includes(4));
-    await broker.publishRetained(DEVICE_ID, "nudge", "{ no JSON");
-    await broker.publishRetained(DEVICE_ID, "nudge", { ...nudge(9), deviceId: "another-device" });
-    await broker.publishRetained(DEVICE_ID, "nudge", nudge(5));
-    await waitFor("the next one", () => taken.includes(5));
-    expect(taken).toEqual([4, 5]);
-    expect(agent.link.state().invalidNudges).toBe(2);
-  });
-
   it("keeps only the newest report while the broker is away", async () => {
     const broker = await startBroker();
     await broker.stop();
@@ -332,6 +356,7 @@ const reported = {
   slots: { active: null, inactive: null },
   deployment: null,
   tuning: null,
+  ordersRefusal: null,
   serving: { state: "none" as const },
   outbox: { queued: 0, droppedTelemetry: 0 },
 };

@@ -43,8 +43,6 @@ export function createTestAgent(url: string, databasePath: string, options: Part
     // Early draws, so that a test does not wait long for a reconnect.
     random: () => 0.2,
     newSessionId: randomUUID,
-    knownGeneration: 0,
-    onDesired: () => undefined,
     ...options,
   });
   const stream = new WindowStream({

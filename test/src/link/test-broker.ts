@@ -24,6 +24,8 @@ export class TestBroker {
   connects = 0;
   /** Serial numbers of the certificates that connected, in order. */
   readonly peers: string[] = [];
+  /** Filters that devices subscribed to, in order. */
+  readonly subscriptions: string[] = [];
   readonly #options: TestBrokerOptions;
   readonly #sockets = new Set<TLSSocket>();
   #aedes: Aedes | undefined;
@@ -53,10 +55,11 @@ export class TestBroker {
         if (accept(packet as AedesPublishPacket)) done(null);
       },
     });
+    aedes.on("subscribe", (filters) => this.subscriptions.push(...filters.map(({ topic }) => topic)));
     aedes.on("publish", (packet, client) => {
       const kind = parseTopic(packet.topic)?.kind;
       // A will has no client; what this test publishes itself goes down.
-      if (kind === undefined || (client === null && (kind === "desired" || kind === "nudge"))) return;
+      if (kind === undefined || (client === null && kind === "nudge")) return;
       this.received.push({ kind, json: JSON.parse(packet.payload.toString()) });
     });
     const server = createServer(serverOptions, (socket) => {
@@ -91,18 +94,18 @@ export class TestBroker {
     await new Promise<void>((resolve) => aedes.close(() => resolve()));
   }
 
-  /** Publishes a retained desired state. */
-  publishDesired(deviceId: string, desired: object | string): Promise<void> {
-    return this.publishRetained(deviceId, "desired", desired);
+  /** Publishes a retained nudge: of this generation, or whatever it is that shall pass for one. */
+  publishNudge(deviceId: string, nudge: number | object | string): Promise<void> {
+    const message = typeof nudge === "number" ? { schemaVersion: 1, deviceId, generation: nudge } : nudge;
+    const payload = Buffer.from(typeof message === "string" ? message : JSON.stringify(message));
+    return this.publish(topicOf(deviceId, "nudge"), payload);
   }
 
-  /** Publishes a retained message of a kind that goes down. */
-  publishRetained(deviceId: string, kind: "desired" | "nudge", message: object | string): Promise<void> {
-    const payload = Buffer.from(typeof message === "string" ? message : JSON.stringify(message));
+  /** Publishes anything, retained, as nobody but the control plane may. */
+  publish(topic: string, payload: Buffer): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#aedes?.publish(
-        { cmd: "publish", topic: topicOf(deviceId, kind), payload, qos: 1, retain: true, dup: false },
-        (error) => (error ? reject(error) : resolve()),
+      this.#aedes?.publish({ cmd: "publish", topic, payload, qos: 1, retain: true, dup: false }, (error) =>
+        error ? reject(error) : resolve(),
       );
     });
   }

@@ -4,6 +4,7 @@ import { createWriteStream } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { Signer } from "./signing.js";
 
 const CONTROL_PLANE = fileURLToPath(new URL("../../../control-plane/dist/main.js", import.meta.url));
 const START_MS = 30_000;
@@ -15,6 +16,8 @@ export interface ControlPlaneProcess {
   readonly devicePort: number;
   readonly mqttPort: number;
   readonly operatorToken: string;
+  /** Holds its keys and signs whatever appears, as long as it runs. */
+  readonly signer: Signer;
   readonly stateFolder: string;
   /** SIGKILL; resolves when it is gone. */
   kill(): Promise<void>;
@@ -53,6 +56,9 @@ export async function startControlPlaneProcess(
   const mqttPort = await freePort();
   let child: ChildProcess;
   let ready: { httpUrl: string; operatorToken: string } | undefined;
+  const httpUrl = `http://127.0.0.1:${httpPort}`;
+  const signer = new Signer(() => ({ httpUrl, operatorToken: ready?.operatorToken ?? "" }));
+  let background: ReturnType<Signer["keepSigning"]> | undefined;
   const start = async () => {
     const log = createWriteStream(join(stateFolder, "..", "control-plane.log"), { flags: "a" });
     child = fork(CONTROL_PLANE, {
@@ -76,21 +82,24 @@ export async function startControlPlaneProcess(
       });
       child.once("exit", (code) => reject(new Error(`the control plane ended with ${code}`)));
     });
+    await signer.ceremony();
+    background = signer.keepSigning();
   };
   const end = async (signal: NodeJS.Signals) => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     const gone = new Promise((resolve) => child.once("exit", resolve));
     child.kill(signal);
     await gone;
+    await background?.stop();
   };
   await start();
-  const httpUrl = `http://127.0.0.1:${httpPort}`;
   return {
     httpUrl,
     httpPort,
     devicePort,
     mqttPort,
     stateFolder,
+    signer,
     get operatorToken() {
       return ready?.operatorToken ?? "";
     },

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { startControlPlane as start } from "@sartor/control-plane";
 import { Clock, Settings, SettingsReader } from "@sartor/control-plane/config";
+import { Signer } from "./signing.js";
 
 export interface ControlPlaneOptions {
   /** Further settings, by their environment variables. */
@@ -15,6 +16,8 @@ export interface ControlPlaneOptions {
   readonly process?: boolean;
   /** Where its time comes from, ms since 1970; only within this process. */
   readonly now?: () => number;
+  /** Hold the key ceremony at the start and sign whatever appears, as by default; `false` leaves both to the test. */
+  readonly signing?: boolean;
 }
 
 export interface RunningControlPlane {
@@ -26,6 +29,8 @@ export interface RunningControlPlane {
   readonly mqttUrl: string;
   readonly operatorToken: string;
   readonly stateDir: string;
+  /** Holds its keys; none where the test signs by itself. */
+  readonly signer?: Signer;
   /** Its process, where it is one of its own. */
   readonly pid?: number;
   /** Stops it in order; removes the state folder when it was a temporary one. */
@@ -48,9 +53,28 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     SARTOR_LOG_LEVEL: "error",
     ...options.env,
   };
-  return options.process === true
+  const started = await (options.process === true
     ? startProcess(env, stateDir, removeState)
-    : startHere(env, options, stateDir, removeState);
+    : startHere(env, options, stateDir, removeState));
+  return options.signing === false ? started : withSigner(started, options.now);
+}
+
+async function withSigner(controlPlane: RunningControlPlane, now?: () => number): Promise<RunningControlPlane> {
+  const signer = new Signer(() => controlPlane, now);
+  await signer.ceremony();
+  const background = signer.keepSigning();
+  return {
+    ...controlPlane,
+    signer,
+    stop: async () => {
+      await background.stop();
+      await controlPlane.stop();
+    },
+    kill: async () => {
+      await controlPlane.kill();
+      await background.stop();
+    },
+  };
 }
 
 class TestClock extends Clock {

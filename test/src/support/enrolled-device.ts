@@ -1,4 +1,4 @@
-import { request } from "node:https";
+import { type Agent, request } from "node:https";
 import { makeCertificateRequest, makeDeviceKey } from "@sartor/agent/identity/testing";
 import { postJson, type TlsCredential, TlsIdentity } from "@sartor/agent/platform";
 import type { EnrolmentReply, EnrolmentTokenReply } from "@sartor/shared/protocol";
@@ -22,7 +22,7 @@ export interface RestReply<T> {
 
 /** Calls the operators' REST interface, or with another `authorization` (`null` for none). */
 export async function rest<T = unknown>(
-  controlPlane: RunningControlPlane,
+  controlPlane: Pick<RunningControlPlane, "httpUrl" | "operatorToken">,
   method: string,
   path: string,
   body?: unknown,
@@ -44,6 +44,8 @@ export interface DeviceCall {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly json?: unknown;
+  /** Keeps the connection for further calls; each call has its own by default. */
+  readonly agent?: Agent;
 }
 
 /** Calls the devices' HTTPS with a credential: a device's, another authority's, or only a root for somebody anonymous. */
@@ -51,13 +53,13 @@ export function callAsDevice(
   controlPlane: Pick<RunningControlPlane, "deviceUrl">,
   credential: TlsCredential,
   path: string,
-  { method = "GET", headers = {}, json }: DeviceCall = {},
+  { method = "GET", headers = {}, json, agent }: DeviceCall = {},
 ): Promise<Response> {
   const payload = json === undefined ? undefined : JSON.stringify(json);
   return new Promise((resolve, reject) => {
     const sent = request(`${controlPlane.deviceUrl}${path}`, {
       ...new TlsIdentity(credential).options(),
-      agent: false,
+      agent: agent ?? false,
       method,
       headers: { ...headers, ...(payload === undefined ? {} : { "content-type": "application/json" }) },
     });

@@ -2,24 +2,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type {
-  DeviceDetail,
-  ModelVersionView,
-  RolloutDetail,
-  TelemetryReply,
-  UploadReply,
-} from "@sartor/shared/protocol";
+import type { DeviceDetail, ModelVersionView, RolloutDetail, TelemetryReply } from "@sartor/shared/protocol";
 import { type AgentProcess, startAgentProcess } from "./agent-process.js";
 import { type ControlPlaneProcess, freePort, startControlPlaneProcess } from "./control-plane-process.js";
 import { type FaultProxy, startFaultProxy } from "./fault-proxy.js";
+import { type ModelFiles, register } from "./registering.js";
 import { waitFor } from "./wait-for.js";
-
-/** A model as its files. */
-export interface ModelFiles {
-  readonly onnx: Uint8Array;
-  readonly manifest: unknown;
-  readonly golden: Uint8Array;
-}
 
 /** A control plane and one agent, each a process of its own, with proxies on both lines between them. */
 export interface Fleet {
@@ -30,6 +18,7 @@ export interface Fleet {
   agent: AgentProcess;
   readonly deviceId: string;
   restartAgent(): Promise<void>;
+  /** Registers a version; resolves when it is signed. */
   register(model: ModelFiles): Promise<ModelVersionView>;
   /** Begins a rollout to the device; resolves with its id. */
   rollOut(model: string, version: string, more?: Record<string, unknown>): Promise<string>;
@@ -79,11 +68,9 @@ export async function startFleet(agentEnvironment: Record<string, string> = {}):
       fleet.agent = await startAgentProcess(agentFolder, environment);
     },
     async register(model) {
-      const upload = async (bytes: Uint8Array) =>
-        (await controlPlane.api<UploadReply>("POST", "/api/v1/uploads", bytes)).digest;
-      const { name } = model.manifest as { name: string };
-      const body = { manifest: model.manifest, model: await upload(model.onnx), golden: await upload(model.golden) };
-      return controlPlane.api<ModelVersionView>("POST", `/api/v1/models/${name}/versions`, body);
+      const { status, body } = await register(controlPlane, model);
+      if (status >= 300) throw new Error(`registering answered ${status}: ${JSON.stringify(body)}`);
+      return body;
     },
     async rollOut(model, version, more = {}) {
       const body = {

@@ -36,6 +36,7 @@ export function reported(deviceId: string, sequence: number, bootId = "boot-1"):
     deployment: null,
     serving: { state: "none" },
     tuning: null,
+    ordersRefusal: null,
     outbox: { queued: 0, droppedTelemetry: 0 },
   };
 }

@@ -25,6 +25,15 @@ export interface DownloadTools {
   readonly clock: Clock;
 }
 
+/** What a server said, whole. */
+export interface Fetched {
+  readonly status: number;
+  readonly body: Buffer;
+}
+
+/** A refusal may say this much, bytes, however small the file is that was asked for. */
+const REFUSAL_BYTES = 16 * 1024;
+
 /**
  * Downloads a small file whole: never more than its limit, never slower than the least rate over a window, never without a byte for the idle
  * timeout, whatever the transport does.
@@ -33,31 +42,42 @@ export interface DownloadTools {
  * @throws SartorError SRT_TRUST_UNREACHABLE (no answer, broken off, too slow), SRT_TRUST_METADATA_INVALID (too large); the signal's reason
  */
 export async function downloadBounded(download: Download, tools: DownloadTools): Promise<Buffer | number> {
+  const { status, body } = await fetchBounded(download, tools);
+  return status === 200 ? body : status;
+}
+
+/**
+ * The same, for whoever wants to read why a server refuses. A refusal is read to its end, so that the connection can be used again; one that
+ * is too long is cut off.
+ *
+ * @throws what {@link downloadBounded} throws
+ */
+export async function fetchBounded(download: Download, tools: DownloadTools): Promise<Fetched> {
   const { url, what, maximumBytes, signal } = download;
   const { limits, clock } = tools;
   const { minimumRate } = limits;
   const ended = new AbortController();
   // The transport gets one byte more than is accepted, so that the refusal is ours, and says so.
   const asked = tools.transport(url, {
-    maximumBytes: maximumBytes + 1,
+    maximumBytes: Math.max(maximumBytes, REFUSAL_BYTES) + 1,
     idleTimeoutMs: limits.idleTimeoutMs,
     minimumRate,
     headers: { "accept-encoding": "identity" },
     signal: AbortSignal.any([signal, ended.signal]),
   });
   try {
-    const answer = await withinIdleTimeout(asked, download, tools);
-    if (answer.status !== 200) return answer.status;
-    const pieces = answer.body[Symbol.asyncIterator]();
+    const { status, body } = await withinIdleTimeout(asked, download, tools);
+    const pieces = body[Symbol.asyncIterator]();
     const watch = new RateWatch(minimumRate);
     const received: Uint8Array[] = [];
     let bytes = 0;
     for (;;) {
       const waitingSince = clock.monotonic();
       const { done, value } = await withinIdleTimeout(pieces.next(), download, tools);
-      if (done === true) return Buffer.concat(received);
+      if (done === true) return { status, body: Buffer.concat(received) };
       bytes += value.byteLength;
-      if (bytes > maximumBytes) {
+      if (status !== 200 && bytes > REFUSAL_BYTES) return { status, body: Buffer.concat(received) };
+      if (status === 200 && bytes > maximumBytes) {
         throw new SartorError("SRT_TRUST_METADATA_INVALID", `More than ${maximumBytes} bytes came for ${what}.`, {
           details: { maximumBytes },
         });

@@ -14,7 +14,7 @@ import {
 } from "node:fs";
 import { basename, join } from "node:path";
 import { SartorError } from "@sartor/shared/errors";
-import { syncFolder, writeFileDurably } from "../../storage/index.js";
+import { makeFolderDurably, syncFolder, writeFileDurably } from "../../storage/index.js";
 
 const WORK = "work";
 const CURRENT = "current";
@@ -35,8 +35,13 @@ export class GenerationFolders {
 
   /** Keeps the root that the device was given when it was set up; everything else is reached from it. */
   static provision(folder: string, root: Uint8Array): void {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolderDurably(folder);
     writeFileDurably(join(folder, FACTORY_ROOT), root);
+  }
+
+  /** Whether {@link provision} was done. */
+  static isProvisioned(folder: string): boolean {
+    return existsSync(join(folder, FACTORY_ROOT));
   }
 
   /** @throws SartorError SRT_TRUST_NO_ROOT */

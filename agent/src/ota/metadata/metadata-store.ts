@@ -57,6 +57,11 @@ export class MetadataStore {
     GenerationFolders.provision(folder, root);
   }
 
+  /** Whether the device has a root of this repository. */
+  static isProvisioned(folder: string): boolean {
+    return GenerationFolders.isProvisioned(folder);
+  }
+
   /** Folder of the current generation, with `<role>.json` for each role; undefined before the first update. */
   currentFolder(): string | undefined {
     return this.#folders.current();

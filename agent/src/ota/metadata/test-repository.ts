@@ -53,10 +53,12 @@ export class TestRepository {
   readonly lifeMs: Record<string, number> = { root: 365 * DAY, timestamp: DAY, snapshot: 7 * DAY, targets: 90 * DAY };
   targets: Record<string, unknown> = {};
   delegations: unknown;
-  now = NOW;
+  /** When it signs. */
+  now: number;
   requests: string[] = [];
 
-  constructor() {
+  constructor(now = NOW) {
+    this.now = now;
     this.publishRoot();
     this.publish();
   }

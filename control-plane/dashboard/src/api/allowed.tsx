@@ -8,6 +8,11 @@ export const WhoContext = createContext<Who | null>(null);
 /** The roles, the least first. Of the shared packages the page takes types only. */
 const ORDER = { viewer: 0, operator: 1, admin: 2 } as const satisfies Record<Role, number>;
 
+/** Who is signed in; null when it could not be asked. */
+export function useWho(): Who | null {
+  return useContext(WhoContext);
+}
+
 /** Tells whether whoever is signed in may do what needs a role. */
 export function useAllowed(needed: Role): boolean {
   const who = useContext(WhoContext);

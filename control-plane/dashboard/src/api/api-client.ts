@@ -3,8 +3,6 @@ import type {
   DeviceDetail,
   DeviceEventsReply,
   DeviceSummary,
-  EnrolmentTokenReply,
-  EnrolmentTokenRequest,
   ModelVersionView,
   RolloutDetail,
   RolloutRequest,
@@ -13,8 +11,12 @@ import type {
   TelemetryReply,
 } from "@sartor/shared/protocol";
 import { joinTelemetry } from "../telemetry/index.js";
+import { AuditClient } from "./audit-client.js";
+import { IdentityClient } from "./identity-client.js";
+import { PeopleClient } from "./people-client.js";
 import { TailoringClient } from "./tailoring-client.js";
 import { Transport, type TransportOptions } from "./transport.js";
+import { TrustClient } from "./trust-client.js";
 
 const DEVICE_PAGE_SIZE = 500;
 const DEPLOYMENT_PAGE_SIZE = 1_000;
@@ -29,10 +31,22 @@ export class ApiClient {
   readonly #transport: Transport;
   /** Datasets, builds, cards, plans and tunings. */
   readonly tailoring: TailoringClient;
+  /** What is signed, and what waits for signatures. */
+  readonly trust: TrustClient;
+  /** Who gets in as a device, and who does not any more. */
+  readonly identity: IdentityClient;
+  /** Users, API tokens, the operator token and the own password. */
+  readonly people: PeopleClient;
+  /** The log of who did what. */
+  readonly audit: AuditClient;
 
   constructor(options: TransportOptions) {
     this.#transport = new Transport(options);
     this.tailoring = new TailoringClient(this.#transport);
+    this.trust = new TrustClient(this.#transport);
+    this.identity = new IdentityClient(this.#transport);
+    this.people = new PeopleClient(this.#transport);
+    this.audit = new AuditClient(this.#transport);
   }
 
   system(signal: AbortSignal): Promise<SystemView> {
@@ -114,10 +128,6 @@ export class ApiClient {
 
   startRollout(request: RolloutRequest, signal: AbortSignal): Promise<RolloutSummary> {
     return this.#transport.request("POST", "/api/v1/rollouts", signal, request);
-  }
-
-  createEnrolmentToken(request: EnrolmentTokenRequest, signal: AbortSignal): Promise<EnrolmentTokenReply> {
-    return this.#transport.request("POST", "/api/v1/enrolment-tokens", signal, request);
   }
 
   async models(signal: AbortSignal): Promise<ModelVersionView[]> {

@@ -11,9 +11,11 @@ export interface TransportOptions {
 }
 
 /** Methods that the page uses. */
-export type Method = "GET" | "POST" | "DELETE";
+export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
 const REQUEST_TIMEOUT_MS = 20_000;
+/** Says that a password which was sent along is wrong; whoever sent it stays signed in. */
+const WRONG_PASSWORD = "SRT_LOGIN_FAILED";
 /** Largest page that most lists give. */
 const PAGE_SIZE = 200;
 /** Most pages of one list that are read: 100,000 devices. */
@@ -28,7 +30,13 @@ export class Transport {
   }
 
   /** Sends a request and gives its reply; `body` goes as JSON. */
-  async request<T>(method: Method, path: string, signal: AbortSignal, body?: unknown): Promise<T> {
+  async request<T>(
+    method: Method,
+    path: string,
+    signal: AbortSignal,
+    body?: unknown,
+    timeoutMs: number = REQUEST_TIMEOUT_MS,
+  ): Promise<T> {
     const headers = {
       ...this.headers(),
       accept: "application/json",
@@ -37,7 +45,7 @@ export class Transport {
     let response: Response;
     let answer: unknown;
     try {
-      const limited = AbortSignal.any([signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]);
+      const limited = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
       const content = body === undefined ? {} : { body: JSON.stringify(body) };
       response = await this.#options.fetch(path, { method, headers, signal: limited, cache: "no-store", ...content });
       const text = await response.text();
@@ -48,9 +56,10 @@ export class Transport {
       if (signal.aborted) throw failure;
       throw errorOfFailure(failure);
     }
-    if (response.status === 401) this.refused();
-    if (!response.ok || answer === undefined) throw errorOfReply(response.status, answer) satisfies ApiError;
-    return answer as T;
+    if (response.ok && answer !== undefined) return answer as T;
+    const error: ApiError = errorOfReply(response.status, answer);
+    if (error.status === 401 && error.code !== WRONG_PASSWORD) this.refused();
+    throw error;
   }
 
   /** All items of a list. */

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { Dialog } from "./dialog.js";
 
 /** Properties of a {@link ConfirmDialog}. */
 export interface ConfirmDialogProps {
@@ -16,27 +16,28 @@ export interface ConfirmDialogProps {
 
 /** Asks before something that cannot simply be undone. Escape and the first button leave everything as it is. */
 export function ConfirmDialog({ title, confirm, keep, begins, onConfirm, onClose, children }: ConfirmDialogProps) {
-  const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => dialog.current?.showModal(), []);
   return (
-    <dialog ref={dialog} class="dialog" aria-label={title} onClose={onClose}>
-      <h2>{title}</h2>
-      {children}
-      <div class="actions">
-        <button type="button" onClick={() => dialog.current?.close()}>
-          {keep}
-        </button>
-        <button
-          type="button"
-          class={begins ? "primary" : "danger"}
-          onClick={() => {
-            onConfirm();
-            dialog.current?.close();
-          }}
-        >
-          {confirm}
-        </button>
-      </div>
-    </dialog>
+    <Dialog title={title} onClose={onClose}>
+      {(close) => (
+        <>
+          {children}
+          <div class="actions">
+            <button type="button" onClick={close}>
+              {keep}
+            </button>
+            <button
+              type="button"
+              class={begins ? "primary" : "danger"}
+              onClick={() => {
+                onConfirm();
+                close();
+              }}
+            >
+              {confirm}
+            </button>
+          </div>
+        </>
+      )}
+    </Dialog>
   );
 }

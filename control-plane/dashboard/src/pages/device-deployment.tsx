@@ -1,5 +1,5 @@
 import type { DeviceDetail } from "@sartor/shared/protocol";
-import { knownError, useConnection, useResource } from "../api/index.js";
+import { knownError, useConnection, useRefresh, useResource } from "../api/index.js";
 import { ByteBar, EmptyState, ErrorNote, type Fact, Facts, Panel, StatusBadge, StepPath } from "../components/index.js";
 import {
   formatCount,
@@ -10,8 +10,11 @@ import {
   shortDigest,
 } from "../format/index.js";
 import { Link, rolloutPath } from "../router/index.js";
+import { heldWords } from "./rollout-errors.js";
 import { basisWords, Sentences } from "./tailoring/index.js";
 
+/** While it is queued it is read again this often, ms: the live connection does not tell that its order is held. */
+const HELD_MS = 10_000;
 const FAILED: readonly string[] = ["failed", "timed_out", "rejected"];
 
 /** The device's newest deployment: step, bytes, what the probe measured, and why it failed. */
@@ -35,9 +38,12 @@ function Deployment({ device, deployment }: DeploymentProps) {
   const { client } = useConnection();
   const { rolloutId, deploymentId, status } = deployment;
   // The status is part of the key: a refusal brings its reason with it.
-  const view = useResource(`deployment ${deploymentId} ${status}`, (signal) =>
+  const { value: view, reload } = useResource(`deployment ${deploymentId} ${status}`, (signal) =>
     client.deploymentOf(rolloutId, device.deviceId, signal),
-  ).value;
+  );
+  useRefresh(() => {
+    if (status === "queued") reload();
+  }, HELD_MS);
   const reported = device.reported?.deployment;
   // The control plane's own status may be ahead of the device's last word (timed out, canceled).
   const detail = reported?.deploymentId === deployment.deploymentId ? reported : undefined;
@@ -87,6 +93,12 @@ function Deployment({ device, deployment }: DeploymentProps) {
       <StepPath step={deployment.step} failed={FAILED.includes(deployment.status)} />
       {showBytes && detail?.progress !== undefined ? <ByteBar progress={detail.progress} /> : null}
       {error === undefined ? null : <ErrorNote error={error} title="Why it did not succeed" />}
+      {view?.held == null ? null : (
+        <p class="note note-warn">
+          <b>The device was not told yet</b>, {heldWords(view.held)} <code class="code">{view.held.code}</code>{" "}
+          <Link to="/trust">Trust</Link> says what is missing.
+        </p>
+      )}
       <Facts facts={facts} />
       {tailoring == null ? null : (
         <details class="fold">

@@ -17,6 +17,8 @@ import { DeviceEvents } from "./device-events.js";
 import { DeviceHardware } from "./device-hardware.js";
 import { DeviceRunning } from "./device-running.js";
 import { DeviceTelemetry } from "./device-telemetry.js";
+import { DeviceIdentity } from "./enrolment/index.js";
+import { OrdersRefused } from "./orders-refused.js";
 import { DeviceTailoring } from "./tuning/index.js";
 import { useTitle } from "./use-title.js";
 
@@ -85,12 +87,14 @@ function DeviceBody({ device, query }: { readonly device: DeviceDetail; readonly
           {invalid.map(([kind, count]) => plural(count, `${kind} message`, `${kind} messages`)).join(", ")}.
         </p>
       )}
+      <OrdersRefused refusal={device.reported?.ordersRefusal ?? null} />
       <Figures device={device} />
       <div class="columns">
         <DeviceTelemetry device={device} query={query} />
         <div class="stack">
           <DeviceRunning device={device} />
           <DeviceDeployment device={device} />
+          <DeviceIdentity device={device} />
           <DeviceEvents key={device.deviceId} deviceId={device.deviceId} />
         </div>
       </div>
@@ -102,9 +106,10 @@ function DeviceBody({ device, query }: { readonly device: DeviceDetail; readonly
 
 /** What a screen reader is told when it changes. */
 function announcement(device: DeviceDetail): string {
-  const { deployment, presence } = device;
+  const { deployment, presence, reported } = device;
   const step = deployment === null ? "" : `, deployment ${words(deployment.status)}, ${words(deployment.step)}`;
-  return `${device.name} ${words(presence.status)}${step}`;
+  const refused = reported?.ordersRefusal ? ", refuses its orders" : "";
+  return `${device.name} ${words(presence.status)}${step}${refused}`;
 }
 
 function Figures({ device }: { readonly device: DeviceDetail }) {

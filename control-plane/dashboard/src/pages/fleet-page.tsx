@@ -4,7 +4,7 @@ import { Allowed, countFleet, type FleetCounts, useFleet } from "../api/index.js
 import { EmptyState, ErrorNote, Loading, VirtualTable } from "../components/index.js";
 import { formatCount } from "../format/index.js";
 import { devicePath, navigate, replaceQuery } from "../router/index.js";
-import { EnrolDevice } from "./enrol-device.js";
+import { EnrolDevice, WaitingLink } from "./enrolment/index.js";
 import { FLEET_COLUMNS } from "./fleet-columns.js";
 import { FLEET_VIEWS, type FleetView, filterFleet, fleetViewOf } from "./fleet-filter.js";
 import { keepSorting, sortingOf } from "./query-sorting.js";
@@ -36,6 +36,7 @@ export function FleetPage({ query }: { readonly query: URLSearchParams }) {
           value={search}
           onInput={(event) => replaceQuery({ search: event.currentTarget.value })}
         />
+        <WaitingLink />
         <Allowed to="operator">
           <EnrolDevice />
         </Allowed>

@@ -3,6 +3,7 @@ import { actionOf } from "../api/index.js";
 import { Ago, ByteBar, type Column, EmulatedMark, StatusBadge, Until } from "../components/index.js";
 import { UNKNOWN, words } from "../format/index.js";
 import { devicePath, Link } from "../router/index.js";
+import { heldWords } from "./rollout-errors.js";
 import { placeWords } from "./tailoring/index.js";
 
 const ENDED: readonly string[] = ["succeeded", "failed", "timed_out", "rejected", "canceled"];
@@ -85,18 +86,12 @@ const PROGRESS_COLUMNS: readonly Column<DeviceDeploymentView>[] = [
   },
   {
     id: "error",
-    header: "Error",
+    header: "Problem",
+    hint: "Why a device failed, or cannot be told yet",
     width: 30,
     priority: 1,
-    sortValue: (deployment) => deployment.error?.code ?? null,
-    render: ({ error }) =>
-      error === null ? (
-        <span class="unknown">{UNKNOWN}</span>
-      ) : (
-        <span class="row-error" title={[error.message, actionOf(error.code)].filter(Boolean).join("\n")}>
-          <code class="code">{error.code}</code> {error.message}
-        </span>
-      ),
+    sortValue: ({ error, held }) => error?.code ?? held?.code ?? null,
+    render: (deployment) => <Problem deployment={deployment} />,
   },
   {
     id: "updated",
@@ -119,3 +114,19 @@ const PROGRESS_COLUMNS: readonly Column<DeviceDeploymentView>[] = [
       ENDED.includes(deployment.status) ? <span class="unknown">{UNKNOWN}</span> : <Until at={deployment.deadlineAt} />,
   },
 ];
+
+function Problem({ deployment }: { readonly deployment: DeviceDeploymentView }) {
+  const { error, held } = deployment;
+  const shown = error ?? held;
+  if (shown === null) return <span class="unknown">{UNKNOWN}</span>;
+  const title = [shown.message, actionOf(shown.code)].filter(Boolean).join("\n");
+  return error === null ? (
+    <span class="row-error row-held" title={title}>
+      {heldWords(shown)}
+    </span>
+  ) : (
+    <span class="row-error" title={title}>
+      <code class="code">{error.code}</code> {error.message}
+    </span>
+  );
+}

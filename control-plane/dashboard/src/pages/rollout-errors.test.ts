@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { groupErrors } from "./rollout-errors.js";
+import { groupErrors, groupHeld, heldWords } from "./rollout-errors.js";
 
 describe("why devices of a rollout did not succeed", () => {
   it("is told once for all devices with the same reason, the most frequent first", () => {
@@ -14,5 +14,19 @@ describe("why devices of a rollout did not succeed", () => {
       ["slow", ["A"]],
     ]);
     expect(groupErrors([])).toEqual([]);
+  });
+});
+
+describe("why devices of a rollout were not told yet", () => {
+  it("is told once for all that wait for the same, and says that a signature is awaited where one is", () => {
+    const held = (deviceId: string, code: string | null) => ({
+      deviceId,
+      deviceName: deviceId,
+      held: code === null ? null : { code, message: "what is the matter." },
+    });
+    const groups = groupHeld([held("a", "SRT_TRUST_UNSIGNED"), held("b", null), held("c", "SRT_TRUST_UNSIGNED")]);
+    expect(groups.map(({ devices }) => devices.length)).toEqual([2]);
+    expect(groups.map(heldWords)).toEqual(["awaiting signature: what is the matter."]);
+    expect(heldWords({ code: "SRT_TRUST_WRONG_HARDWARE", message: "arm64 only." })).toBe("held back: arm64 only.");
   });
 });

@@ -1,6 +1,14 @@
 import type { DeviceDeploymentView, RolloutDetail } from "@sartor/shared/protocol";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { Allowed, errorOfFailure, type ShownError, useConnection, useLiveEvents, useResource } from "../api/index.js";
+import {
+  Allowed,
+  errorOfFailure,
+  type ShownError,
+  useConnection,
+  useLiveEvents,
+  useRefresh,
+  useResource,
+} from "../api/index.js";
 import {
   Ago,
   ConfirmDialog,
@@ -16,7 +24,7 @@ import { formatLongDuration, plural, words } from "../format/index.js";
 import { devicePath, Link, navigate } from "../router/index.js";
 import { keepSorting, sortingOf } from "./query-sorting.js";
 import { rolloutColumns } from "./rollout-columns.js";
-import { RolloutProblems } from "./rollout-problems.js";
+import { RolloutHeld, RolloutProblems } from "./rollout-problems.js";
 import { mergeRollout, type RolloutChanges, statusParts, tallyStatuses } from "./rollout-status.js";
 import { TuningMark } from "./tuning-mark.js";
 import { useTitle } from "./use-title.js";
@@ -25,16 +33,30 @@ const keyOf = (deployment: DeviceDeploymentView) => deployment.deploymentId;
 const open = (deployment: DeviceDeploymentView) => navigate(devicePath(deployment.deviceId));
 /** Live changes within this time are drawn together, ms. */
 const BATCH_MS = 200;
+/** While devices are queued it is read again this often, ms: the live connection does not tell that their orders are held. */
+const HELD_MS = 10_000;
+/** The same for a rollout to so many devices that reading it is work. */
+const HELD_LARGE_MS = 60_000;
+const LARGE = 1_000;
 
 /** Progress of one rollout, live. */
 export function RolloutPage({ rolloutId, query }: { readonly rolloutId: string; readonly query: URLSearchParams }) {
   const { client } = useConnection();
-  const read = useResource(`rollout ${rolloutId}`, (signal) => client.rollout(rolloutId, signal));
-  const changes = useRolloutChanges(rolloutId);
+  const { changes, newest } = useRolloutChanges(rolloutId);
+  const read = useResource(`rollout ${rolloutId}`, async (signal) => {
+    const before = newest();
+    return { rollout: await client.rollout(rolloutId, signal), before };
+  });
   const rollout = useMemo(
-    () => (read.value === null ? null : mergeRollout(read.value, changes)),
+    () => (read.value === null ? null : mergeRollout(read.value.rollout, changes, read.value.before)),
     [read.value, changes],
   );
+  const deployments = rollout?.deployments ?? [];
+  const queued = useMemo(() => deployments.some(({ status }) => status === "queued"), [deployments]);
+  const reread = () => {
+    if (queued) read.reload();
+  };
+  useRefresh(reread, deployments.length > LARGE ? HELD_LARGE_MS : HELD_MS);
   useTitle(rollout?.name ?? "Rollout");
 
   return (
@@ -78,6 +100,7 @@ function RolloutBody({ rollout, query, onCanceled }: RolloutBodyProps) {
         Rollout {words(rollout.status)}: {summary}
       </p>
       <StackedBar label="Devices by status" parts={parts} />
+      <RolloutHeld deployments={rollout.deployments} />
       <RolloutProblems deployments={rollout.deployments} />
       {rollout.deployments.length === 0 ? <EmptyState title="This rollout has no devices" /> : null}
       {rollout.deployments.length > 0 ? (
@@ -154,7 +177,11 @@ function CancelButton({ rollout, onCanceled }: { readonly rollout: RolloutDetail
 }
 
 /** Collects live changes and hands them on in batches: a rollout to ten thousand devices changes often. */
-function useRolloutChanges(rolloutId: string): RolloutChanges {
+function useRolloutChanges(rolloutId: string): {
+  readonly changes: RolloutChanges;
+  /** What came so far, drawn or not. */
+  readonly newest: () => RolloutChanges["deployments"];
+} {
   const [changes, setChanges] = useState<RolloutChanges>({ summary: null, deployments: new Map() });
   const pending = useRef<RolloutChanges>({ summary: null, deployments: new Map() });
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
@@ -174,5 +201,5 @@ function useRolloutChanges(rolloutId: string): RolloutChanges {
     }, BATCH_MS);
   });
   useEffect(() => () => clearTimeout(timer.current), []);
-  return changes;
+  return { changes, newest: () => pending.current.deployments };
 }

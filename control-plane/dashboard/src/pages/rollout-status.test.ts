@@ -64,6 +64,15 @@ describe("a rollout's progress on the page", () => {
     expect(merged.status).toBe("failed");
   });
 
+  it("shows that an order is held though no live change told of it, and what live changes brought later", () => {
+    const held = { code: "SRT_TRUST_UNSIGNED", message: "not signed" };
+    const early = changesOf(deployment("A"));
+    const read = rollout([deployment("A", { held })]);
+    expect(mergeRollout(read, early, early.deployments).deployments[0]?.held).toEqual(held);
+    const later = changesOf(deployment("A"));
+    expect(mergeRollout(read, later, early.deployments).deployments[0]?.held).toBeNull();
+  });
+
   it("shows a deployment that was added after the rollout was read", () => {
     const merged = mergeRollout(rollout([deployment("A")]), changesOf(deployment("B")));
     expect(merged.deployments.map((each) => each.deploymentId)).toEqual(["A", "B"]);

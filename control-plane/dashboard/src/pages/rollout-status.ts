@@ -42,12 +42,21 @@ export interface RolloutChanges {
   readonly deployments: ReadonlyMap<string, DeviceDeploymentView>;
 }
 
-/** A rollout as it was read, with live changes on top; of two views of one deployment the newer one stands. */
-export function mergeRollout(read: RolloutDetail, changes: RolloutChanges): RolloutDetail {
+/**
+ * A rollout as it was read, with live changes on top; of two views of one deployment the newer one stands.
+ *
+ * @param before what live events had brought when the reading began: what was read is newer, also where no time tells
+ */
+export function mergeRollout(
+  read: RolloutDetail,
+  changes: RolloutChanges,
+  before: RolloutChanges["deployments"] = new Map(),
+): RolloutDetail {
   const known = new Set(read.deployments.map((deployment) => deployment.deploymentId));
   const deployments = read.deployments.map((old) => {
     const fresh = changes.deployments.get(old.deploymentId);
-    return fresh !== undefined && fresh.updatedAt >= old.updatedAt ? fresh : old;
+    const isNewer = fresh !== undefined && fresh !== before.get(old.deploymentId) && fresh.updatedAt >= old.updatedAt;
+    return isNewer ? fresh : old;
   });
   for (const fresh of changes.deployments.values()) if (!known.has(fresh.deploymentId)) deployments.push(fresh);
   const { summary } = changes;

@@ -1,19 +1,23 @@
-import { useContext } from "preact/hooks";
-import { useConnection, useLiveState, useResource, WhoContext } from "../api/index.js";
+import { Allowed, useConnection, useLiveState, useResource, useWho } from "../api/index.js";
 import { EmptyState } from "../components/index.js";
 import { Link, type Route, usePlace } from "../router/index.js";
+import { AccountPage } from "./account/index.js";
+import { AuditPage } from "./audit/index.js";
 import { DevicePage } from "./device-page.js";
+import { EnrolmentPage } from "./enrolment/index.js";
 import { FleetPage } from "./fleet-page.js";
 import { ModelsPage } from "./models-page.js";
+import { PeoplePage } from "./people/index.js";
 import { RolloutPage } from "./rollout-page.js";
 import { NewRolloutPage } from "./rollout-start/index.js";
 import { RolloutsPage } from "./rollouts-page.js";
+import { TrustPage } from "./trust/index.js";
 import { CardPage, VersionPage } from "./version/index.js";
 
 /** The frame around every page: navigation, state of the live connection, and what this control plane is. */
 export function Shell({ onSignOut }: { readonly onSignOut: () => void }) {
   const { route, query } = usePlace();
-  const inFleet = route.page === "fleet" || route.page === "device";
+  const inFleet = route.page === "fleet" || route.page === "device" || route.page === "enrolment";
   const inRollouts = route.page === "rollouts" || route.page === "rollout" || route.page === "new-rollout";
   const inModels = route.page === "models" || route.page === "version" || route.page === "card";
   return (
@@ -35,22 +39,39 @@ export function Shell({ onSignOut }: { readonly onSignOut: () => void }) {
           <Link to="/models" current={inModels}>
             Models
           </Link>
+          <Link to="/trust" current={route.page === "trust"}>
+            Trust
+          </Link>
+          <Allowed to="admin">
+            <Link to="/people" current={route.page === "people"}>
+              People
+            </Link>
+            <Link to="/audit" current={route.page === "audit"}>
+              Audit
+            </Link>
+          </Allowed>
         </nav>
         <LiveIndicator />
-        <SignedIn />
+        <SignedIn current={route.page === "account"} />
         <button type="button" class="quiet" onClick={onSignOut}>
           Sign out
         </button>
       </header>
       <main id="content" tabIndex={-1}>
-        <RoutedPage route={route} query={query} />
+        <RoutedPage route={route} query={query} onSignOut={onSignOut} />
       </main>
       <SystemFooter />
     </>
   );
 }
 
-function RoutedPage({ route, query }: { readonly route: Route; readonly query: URLSearchParams }) {
+interface RoutedPageProps {
+  readonly route: Route;
+  readonly query: URLSearchParams;
+  readonly onSignOut: () => void;
+}
+
+function RoutedPage({ route, query, onSignOut }: RoutedPageProps) {
   switch (route.page) {
     case "fleet":
       return <FleetPage query={query} />;
@@ -70,6 +91,16 @@ function RoutedPage({ route, query }: { readonly route: Route; readonly query: U
     }
     case "card":
       return <CardPage model={route.model} version={route.version} variant={route.variant} />;
+    case "enrolment":
+      return <EnrolmentPage />;
+    case "trust":
+      return <TrustPage />;
+    case "people":
+      return <PeoplePage part={route.part} />;
+    case "audit":
+      return <AuditPage query={query} />;
+    case "account":
+      return <AccountPage onSignOut={onSignOut} />;
     case "unknown":
       return (
         <EmptyState title="There is no such page">
@@ -82,13 +113,17 @@ function RoutedPage({ route, query }: { readonly route: Route; readonly query: U
 }
 
 /** Who one is here: what one may do depends on it. */
-function SignedIn() {
-  const who = useContext(WhoContext);
-  if (who === null) return null;
+function SignedIn({ current }: { readonly current: boolean }) {
+  const who = useWho();
   return (
-    <span class="muted small signed-in" title={`Signed in as ${who.name}, with the role ${who.role}`}>
-      {who.name} · {who.role}
-    </span>
+    <Link
+      to="/account"
+      current={current}
+      class="muted small signed-in"
+      title={who === null ? "My account" : `My account: signed in as ${who.name}, with the role ${who.role}`}
+    >
+      {who === null ? "My account" : `${who.name} · ${who.role}`}
+    </Link>
   );
 }
 

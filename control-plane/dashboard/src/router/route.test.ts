@@ -1,6 +1,16 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { cardPath, devicePath, newRolloutPath, parseRoute, rolloutPath, VERSION_PARTS, versionPath } from "./route.js";
+import {
+  cardPath,
+  devicePath,
+  newRolloutPath,
+  PEOPLE_PARTS,
+  parseRoute,
+  peoplePath,
+  rolloutPath,
+  VERSION_PARTS,
+  versionPath,
+} from "./route.js";
 
 describe("addresses of the dashboard", () => {
   it("lead to their pages", () => {
@@ -8,6 +18,9 @@ describe("addresses of the dashboard", () => {
     expect(parseRoute("/devices/")).toEqual({ page: "fleet" });
     expect(parseRoute("/rollouts")).toEqual({ page: "rollouts" });
     expect(parseRoute("/models/")).toEqual({ page: "models" });
+    expect(parseRoute("/people")).toEqual({ page: "people", part: "users" });
+    for (const part of PEOPLE_PARTS) expect(parseRoute(peoplePath(part))).toEqual({ page: "people", part });
+    for (const page of ["trust", "audit", "account", "enrolment"]) expect(parseRoute(`/${page}`)).toEqual({ page });
   });
 
   it("can be sent to a colleague: every id comes back as it was", () => {
@@ -35,6 +48,9 @@ describe("addresses of the dashboard", () => {
     for (const path of [
       "/nothing",
       "/devices/a/b",
+      "/constructor",
+      "/__proto__",
+      "/people/nobody",
       "/models/x",
       "/models/x/1.0.0/nothing",
       "/models/x/1.0.0/builds/y",

@@ -12,6 +12,7 @@ import { certificatesMigration } from "./0085-certificates.js";
 import { signingMigration } from "./0090-signing.js";
 import { peopleMigration } from "./0095-people.js";
 import { heldOrdersMigration } from "./0100-held-orders.js";
+import { deltasMigration } from "./0110-deltas.js";
 
 /** All migrations; the name decides the order. */
 export const MIGRATIONS: readonly SchemaMigration[] = [
@@ -28,4 +29,5 @@ export const MIGRATIONS: readonly SchemaMigration[] = [
   signingMigration,
   peopleMigration,
   heldOrdersMigration,
+  deltasMigration,
 ];

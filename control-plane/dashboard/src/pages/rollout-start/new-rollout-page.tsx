@@ -6,6 +6,7 @@ import { plural } from "../../format/index.js";
 import { Link, navigate, rolloutPath } from "../../router/index.js";
 import { groupDevices } from "../tailoring/index.js";
 import { useTitle } from "../use-title.js";
+import { UnsignedVersionNote } from "../version/index.js";
 import { ConfirmRollout } from "./confirm-rollout.js";
 import { DeviceChoice } from "./device-choice.js";
 import { expectVariants } from "./expected-variants.js";
@@ -89,6 +90,7 @@ export function NewRolloutPage({ query }: { readonly query: URLSearchParams }) {
                 onChange={(name) => change({ name })}
               />
             </div>
+            <UnsignedVersionNote key={versionKeyOf(chosen)} model={chosen.model} version={chosen.version} />
           </Panel>
           <DeviceChoice devices={fleet.devices} choices={choices} change={change} />
           <Limits choices={choices} change={change} />

@@ -1,6 +1,15 @@
 import type { ModelVariantView, ModelVersionView, VariantCard } from "@sartor/shared/protocol";
 import { type Answer, useConnection, useMany } from "../../api/index.js";
-import { Ago, type DataColumn, DataTable, EmptyState, type Fact, Facts, Panel } from "../../components/index.js";
+import {
+  Ago,
+  type DataColumn,
+  DataTable,
+  EmptyState,
+  ErrorNote,
+  type Fact,
+  Facts,
+  Panel,
+} from "../../components/index.js";
 import {
   chanceWords,
   formatBytes,
@@ -14,6 +23,8 @@ import {
 } from "../../format/index.js";
 import { cardPath, Link, versionPath } from "../../router/index.js";
 import { variantWords } from "../tailoring/index.js";
+import { useVersionTrust } from "../trust/index.js";
+import { type SignedBundles, SignedState, signedBundles, UnsignedNote } from "./signed-state.js";
 
 type Cards = ReadonlyMap<string, Answer<VariantCard>>;
 const keyOf = (variant: ModelVariantView) => variant.variantId;
@@ -29,8 +40,11 @@ export function VariantsPart({ view }: { readonly view: ModelVersionView }) {
     keyOf,
     load: (variant, signal) => client.tailoring.card({ model, version }, variant.name, signal),
   });
+  const trust = useVersionTrust({ model, version });
   return (
     <>
+      {trust.error === null ? null : <ErrorNote error={trust.error} title="What is signed cannot be read" />}
+      <UnsignedNote model={model} version={version} trust={trust.value} />
       <Panel title="Variants" aside={<Link to={versionPath(model, version, "builds")}>Make more variants</Link>}>
         {variants.length === 0 ? (
           <EmptyState title="No variant yet">
@@ -39,7 +53,7 @@ export function VariantsPart({ view }: { readonly view: ModelVersionView }) {
         ) : (
           <DataTable
             label="Variants"
-            columns={columnsOf(view, cards)}
+            columns={columnsOf(view, cards, signedBundles(trust.value))}
             rows={[...variants].sort((left, right) => (left.name < right.name ? -1 : 1))}
             keyOf={keyOf}
           />
@@ -52,7 +66,11 @@ export function VariantsPart({ view }: { readonly view: ModelVersionView }) {
   );
 }
 
-function columnsOf({ model, version, bytes }: ModelVersionView, cards: Cards): DataColumn<ModelVariantView>[] {
+function columnsOf(
+  { model, version, bytes }: ModelVersionView,
+  cards: Cards,
+  signed: SignedBundles,
+): DataColumn<ModelVariantView>[] {
   return [
     {
       header: "Variant",
@@ -62,6 +80,11 @@ function columnsOf({ model, version, bytes }: ModelVersionView, cards: Cards): D
           <span class="second">{variantWords(variant).title}</span>
         </span>
       ),
+    },
+    {
+      header: "Signed",
+      hint: "Devices install and measure only what people have signed",
+      render: (variant) => <SignedState variant={variant} signed={signed} />,
     },
     {
       header: "Size",

@@ -1,4 +1,4 @@
-import type { Clock } from "../../platform/index.js";
+import type { Clock } from "../platform/index.js";
 
 /** A clock that a test moves; the wall clock may be set apart from the monotonic one. */
 export class ManualClock implements Clock {

@@ -1,8 +1,21 @@
 import { createHash } from "node:crypto";
-import type { ErrorReply, ModelVersionView, UploadReply } from "@sartor/shared/protocol";
-import type { RunningControlPlane } from "../support/control-plane.js";
-import { type RestReply, rest } from "../support/enrolled-device.js";
-import type { TinyModel } from "../support/tiny-model.js";
+import type { ErrorReply, ModelManifest, ModelVersionView, UploadReply } from "@sartor/shared/protocol";
+import { type RestReply, rest } from "./enrolled-device.js";
+import type { Signer } from "./signing.js";
+
+/** A control plane that models are registered with. */
+export interface Registry {
+  readonly httpUrl: string;
+  readonly operatorToken: string;
+  readonly signer?: Signer | undefined;
+}
+
+/** A model as its files. */
+export interface ModelFiles {
+  readonly onnx: Uint8Array;
+  readonly manifest: ModelManifest;
+  readonly golden: Uint8Array;
+}
 
 /** SHA-256 as the protocol writes it. */
 export function digestOf(bytes: Uint8Array): string {
@@ -11,7 +24,7 @@ export function digestOf(bytes: Uint8Array): string {
 
 /** Uploads content as the operator. */
 export async function upload(
-  controlPlane: RunningControlPlane,
+  controlPlane: Registry,
   content: Uint8Array,
   headers: Record<string, string> = {},
 ): Promise<{ status: number; body: UploadReply & ErrorReply }> {
@@ -27,17 +40,23 @@ export async function upload(
   return { status: reply.status, body: (await reply.json()) as UploadReply & ErrorReply };
 }
 
-/** Uploads a model and its golden vectors and registers the version; parts may be replaced by bad ones. */
+/**
+ * Uploads a model and its golden vectors and registers the version; parts may be replaced by bad ones. What was taken is signed when
+ * this resolves, so that a rollout may begin, unless the test signs by itself.
+ */
 export async function register(
-  controlPlane: RunningControlPlane,
-  model: TinyModel,
+  controlPlane: Registry,
+  model: ModelFiles,
   instead: { onnx?: Uint8Array; golden?: Uint8Array; manifest?: unknown } = {},
 ): Promise<RestReply<ModelVersionView & ErrorReply>> {
+  const { name } = model.manifest;
   const onnx = await upload(controlPlane, instead.onnx ?? model.onnx);
   const golden = await upload(controlPlane, instead.golden ?? model.golden);
-  return rest(controlPlane, "POST", `/api/v1/models/${model.manifest.name}/versions`, {
+  const reply = await rest<ModelVersionView & ErrorReply>(controlPlane, "POST", `/api/v1/models/${name}/versions`, {
     manifest: instead.manifest ?? model.manifest,
     model: onnx.body.digest,
     golden: golden.body.digest,
   });
+  if (reply.status < 300) await controlPlane.signer?.signed(reply.body.model, reply.body.version);
+  return reply;
 }

@@ -1,0 +1,40 @@
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+
+/** Properties of a {@link Dialog}. */
+export interface DialogProps {
+  readonly title: string;
+  /** For content that needs room, such as a command. */
+  readonly wide?: boolean;
+  readonly onClose: () => void;
+  /** Draws the content; `close` ends the dialog as Escape does. */
+  readonly children: (close: () => void) => ComponentChildren;
+}
+
+/** A window above the page that has the keyboard until it is closed; then the keyboard is back where it was. */
+export function Dialog({ title, wide, onClose, children }: DialogProps) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const gone = useRef(false);
+  useEffect(() => {
+    const element = dialog.current;
+    element?.showModal();
+    return () => {
+      // Closed before it is taken out: only a dialog that closes gives the focus back.
+      gone.current = true;
+      element?.close();
+    };
+  }, []);
+  return (
+    <dialog
+      ref={dialog}
+      class={`dialog ${wide ? "dialog-wide" : ""}`}
+      aria-label={title}
+      onClose={() => {
+        if (!gone.current) onClose();
+      }}
+    >
+      <h2>{title}</h2>
+      {children(() => dialog.current?.close())}
+    </dialog>
+  );
+}

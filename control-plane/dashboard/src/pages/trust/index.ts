@@ -1,0 +1,3 @@
+export { TrustPage } from "./trust-page.js";
+export { commandsOfVersion } from "./trust-words.js";
+export { useTrustStatus, useVersionTrust } from "./use-version-trust.js";
