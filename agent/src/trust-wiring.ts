@@ -1,7 +1,13 @@
 import type { HardwareId } from "@sartor/shared/protocol";
 import { addressOf, type DeviceIdentity } from "./identity/index.js";
 import type { Link } from "./link/index.js";
-import { DeviceTrust, OrderFollower, type OrderFollowerOptions, removeFormerTrust, trustFolderOf } from "./ota/index.js";
+import {
+  DeviceTrust,
+  OrderFollower,
+  type OrderFollowerOptions,
+  removeFormerTrust,
+  trustFolderOf,
+} from "./ota/index.js";
 import { type Clock, httpGet, type Logger } from "./platform/index.js";
 import type { Reconciler } from "./reconcile/index.js";
 import { RELEASED_AT } from "./version.js";

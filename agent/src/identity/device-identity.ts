@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { SartorError } from "@sartor/shared/errors";
-import { type Clock, type Logger, TlsIdentity } from "../platform/index.js";
-import { enrol } from "./enrol.js";
+import { TlsIdentity } from "../platform/index.js";
+import { type EnrolRequest, enrol } from "./enrol.js";
 import { IdentityStore, type ReadIdentity } from "./identity-store.js";
 
 /** Who this device is, where its control plane is, and the credential for both lines to it. */
@@ -19,19 +19,11 @@ export interface DeviceIdentity {
   readonly store: IdentityStore;
 }
 
-export interface EnrolmentOptions {
+/** What an enrolment takes. Address and token are needed only while there is no identity; the key is made. */
+export interface EnrolmentOptions extends Omit<EnrolRequest, "controlPlaneUrl" | "token" | "key"> {
   readonly stateFolder: string;
   readonly controlPlaneUrl: string | undefined;
   readonly token: string | undefined;
-  readonly deviceName: string;
-  readonly emulated: boolean;
-  /** The kinds of hardware that the device is, the most special one first. */
-  readonly hardware: readonly string[];
-  /** The least that the time can be, ms since 1970. */
-  readonly earliest: number;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly signal: AbortSignal;
 }
 
 /**

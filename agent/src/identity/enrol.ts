@@ -22,6 +22,7 @@ export interface EnrolRequest {
   readonly key: string;
   readonly deviceName: string;
   readonly emulated: boolean;
+  /** The kinds of hardware that the device is, the most special one first. */
   readonly hardware: readonly string[];
   /** The least that the time can be, ms since 1970: a device without a battery wakes up in 1970. */
   readonly earliest: number;

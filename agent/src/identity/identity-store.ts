@@ -1,18 +1,8 @@
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-} from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { enrolmentReplySchema } from "@sartor/shared/protocol";
 import { z } from "zod";
-import { syncFolder, writeFileDurably } from "../storage/index.js";
+import { Generations, syncFolder, writeFileDurably } from "../storage/index.js";
 import { type CertificateFacts, checkCertificate } from "./check-certificate.js";
 import { makeDeviceKey } from "./device-key.js";
 
@@ -56,17 +46,19 @@ export type PendingKey = "enrolment" | "renewal";
  *
  *     enrolment-key.pem, renewal-key.pem    keys that wait for their certificate
  *     generation-1/ ...                     key.pem, certificate.pem, authorities.pem, identity.json (written last)
- *     current -> generation-1               replaced by rename: the old identity or the new one, never a mixture
+ *     current -> generation-1
  *     next -> generation-2                  renewed, and not proved yet
  *
  * Everything is durable when a method returns; keys are readable for the agent only (0600 in a folder of 0700).
  */
 export class IdentityStore {
   readonly #folder: string;
+  readonly #generations: Generations;
 
   /** @param folder made when it is missing */
   constructor(folder: string) {
     this.#folder = folder;
+    this.#generations = new Generations({ folder, prefix: "generation-" });
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     chmodSync(folder, 0o700);
   }
@@ -93,8 +85,8 @@ export class IdentityStore {
   /** Stores a whole generation in a folder of its own, and only then lets the name stand for it. */
   write(name: GenerationName, identity: StoredIdentity): void {
     const { key, certificate, authorities, deviceId, enrolmentId, mqttUrl, httpUrl } = identity;
-    const generation = `generation-${this.#newest() + 1}`;
-    const folder = this.#path(generation);
+    const generation = this.#generations.next();
+    const folder = this.#generations.path(generation);
     mkdirSync(folder, { mode: 0o700 });
     writeFileDurably(join(folder, "key.pem"), key, 0o600);
     writeFileDurably(join(folder, "certificate.pem"), certificate, 0o600);
@@ -102,15 +94,15 @@ export class IdentityStore {
     const addresses = `${JSON.stringify({ deviceId, enrolmentId, mqttUrl, httpUrl }, null, 2)}\n`;
     writeFileDurably(join(folder, "identity.json"), addresses, 0o600);
     syncFolder(this.#folder);
-    this.#point(name, generation);
+    this.#generations.link(name, generation);
     this.#tidy();
   }
 
   /** `next` becomes `current`: the new certificate was used, the former one is not needed any more. */
   promote(): void {
-    const generation = this.#target("next");
+    const generation = this.#generations.linked("next");
     if (generation === undefined) return;
-    this.#point("current", generation);
+    this.#generations.link("current", generation);
     this.discardNext();
   }
 
@@ -142,34 +134,8 @@ export class IdentityStore {
     return join(this.#folder, name);
   }
 
-  #point(name: GenerationName, generation: string): void {
-    const temporary = this.#path(`${name}.tmp`);
-    rmSync(temporary, { force: true });
-    symlinkSync(generation, temporary);
-    renameSync(temporary, this.#path(name));
-    syncFolder(this.#folder);
-  }
-
-  #target(name: GenerationName): string | undefined {
-    try {
-      return readlinkSync(this.#path(name));
-    } catch {
-      return undefined;
-    }
-  }
-
-  #generations(): string[] {
-    return readdirSync(this.#folder).filter((name) => /^generation-\d+$/.test(name));
-  }
-
-  #newest(): number {
-    return Math.max(0, ...this.#generations().map((name) => Number(name.slice("generation-".length))));
-  }
-
-  /** Removes generations that no name stands for: former ones, and what a kill left half written. */
+  /** Removes generations that no name stands for. */
   #tidy(): void {
-    const kept = [this.#target("current"), this.#target("next")];
-    for (const name of this.#generations())
-      if (!kept.includes(name)) rmSync(this.#path(name), { recursive: true, force: true });
+    this.#generations.keep([this.#generations.linked("current"), this.#generations.linked("next")]);
   }
 }

@@ -188,8 +188,8 @@ describe("bundles that are fetched to be measured", () => {
   });
 
   it("get no path from a name that is no digest", async () => {
-    await expect(open(new MemoryBundleSource()).fetch({ bundleId: "sha256:../../etc", manifestBytes: 1 }, quiet, never)).rejects.toThrow(
-      "no bundle's id",
-    );
+    await expect(
+      open(new MemoryBundleSource()).fetch({ bundleId: "sha256:../../etc", manifestBytes: 1 }, quiet, never),
+    ).rejects.toThrow("no bundle's id");
   });
 });

@@ -8,6 +8,7 @@ export { DeviceTrust, type DeviceTrustOptions } from "./metadata/device-trust.js
 export type { TargetStatement, VerifiedBundle } from "./metadata/match-bundle.js";
 export { type FreshMetadata, MetadataStore, type MetadataStoreOptions } from "./metadata/metadata-store.js";
 export { RETRIEVAL_LIMITS, type RetrievalLimits } from "./metadata/retrieval-limits.js";
+export { type Enrolment, removeFormerTrust, trustFolderOf } from "./metadata/trust-folder.js";
 export {
   type OrderResult,
   TrustedOrders,
@@ -15,6 +16,5 @@ export {
   type VerifiedOrder,
 } from "./metadata/trusted-orders.js";
 export { TrustedTime, type TrustedTimeOptions } from "./metadata/trusted-time.js";
-export { type Enrolment, removeFormerTrust, trustFolderOf } from "./metadata/trust-folder.js";
 export { OrderFollower, type OrderFollowerOptions } from "./order-follower.js";
 export { type InstalledSlot, SLOT_NAMES, type SlotName, SlotStore } from "./slot-store.js";

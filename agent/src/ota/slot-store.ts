@@ -1,6 +1,6 @@
-import { mkdirSync, readlinkSync, renameSync, rmSync, symlinkSync } from "node:fs";
+import { mkdirSync, readlinkSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { syncFolder } from "../storage/index.js";
+import { replaceLink, syncFolder } from "../storage/index.js";
 import { BundleFolder, type InstalledBundle } from "./bundle-folder.js";
 
 export const SLOT_NAMES = ["a", "b"] as const;
@@ -53,13 +53,9 @@ export class SlotStore {
     }
   }
 
-  /** Points `active` to a slot: new link under another name, rename over the old one, fsync of the folder. */
+  /** Points `active` to a slot; durable when it returns. */
   activate(slot: SlotName): void {
-    const fresh = join(this.#root, "active.new");
-    rmSync(fresh, { force: true });
-    symlinkSync(join("slots", slot), fresh);
-    renameSync(fresh, join(this.#root, "active"));
-    syncFolder(this.#root);
+    replaceLink(join(this.#root, "active"), join("slots", slot));
   }
 
   /** Removes the `active` link: nothing is installed. */

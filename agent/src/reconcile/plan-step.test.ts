@@ -41,9 +41,9 @@ const committed = { slot: "a" as const, bundleId: digest("a") };
 
 describe("the next step towards the desired state", () => {
   it("serves the committed bundle before anything else, also in the middle of a deployment", () => {
-    expect(
-      planStep({ order: order("1"), committed, record: record("probing"), servingBundleId: null })?.action,
-    ).toBe("serve");
+    expect(planStep({ order: order("1"), committed, record: record("probing"), servingBundleId: null })?.action).toBe(
+      "serve",
+    );
   });
 
   it("does nothing when nothing is wanted", () => {

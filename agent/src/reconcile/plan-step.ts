@@ -26,13 +26,7 @@ export interface Situation {
  * A desired state without deployment wants nothing installed: what runs keeps running. Nothing is installed without a verified order: what was
  * begun without one is undone.
  */
-export function planStep({
-  order,
-  committed,
-  record,
-  servingBundleId,
-  servingIsBroken,
-}: Situation): Step | undefined {
+export function planStep({ order, committed, record, servingBundleId, servingIsBroken }: Situation): Step | undefined {
   const desired = order?.desired ?? null;
   const inProgress = record?.status === "in_progress" ? record : undefined;
   const serve: Step | undefined =

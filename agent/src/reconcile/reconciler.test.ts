@@ -476,7 +476,12 @@ describe("a device that follows signed releases", () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(
-          fc.record({ bundle: fc.nat(1), step: fc.nat(2), good: fc.boolean(), cuts: fc.array(fc.nat(16), { maxLength: 3 }) }),
+          fc.record({
+            bundle: fc.nat(1),
+            step: fc.nat(2),
+            good: fc.boolean(),
+            cuts: fc.array(fc.nat(16), { maxLength: 3 }),
+          }),
           { minLength: 1, maxLength: 4 },
         ),
         async (orders) => {
@@ -498,7 +503,8 @@ describe("a device that follows signed releases", () => {
                 floor = now;
               }
               const { committed } = machine.journal ?? {};
-              if (committed?.releaseCounter !== undefined) expect(floor).toBeGreaterThanOrEqual(committed.releaseCounter);
+              if (committed?.releaseCounter !== undefined)
+                expect(floor).toBeGreaterThanOrEqual(committed.releaseCounter);
             }
           } finally {
             machine.dispose();

@@ -108,7 +108,10 @@ export class StepExecutors {
     disown: async ({ record }) => {
       const { journal, logger } = this.#is;
       const { bundleId } = record.deployment.bundle;
-      logger.warn("a deployment that no signed order of this identity began is undone", { bundleId, step: record.step });
+      logger.warn("a deployment that no signed order of this identity began is undone", {
+        bundleId,
+        step: record.step,
+      });
       if (isProvisional(record) || record.step === "rolling_back") await this.#fallBack(record);
       journal.write(null);
       this.#is.onChange();

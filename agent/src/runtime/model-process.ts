@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { setPriority } from "node:os";
-import type { Duplex } from "node:stream";
+import { Duplex } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { SartorError } from "@sartor/shared/errors";
 import { type ChildCall, type ChildCalls, encodeFrame, type Frame, FrameReader } from "./channel/index.js";
@@ -81,7 +81,9 @@ export class ModelProcess {
       env: { ...LEAN_ENVIRONMENT, ...environment },
     });
     if (rank.niceness > 0) standBack(this.#child, rank.niceness);
-    this.#socket = this.#child.stdio[3] as Duplex;
+    // An agent that is out of file descriptors gets a child without pipes, and then the event that says so.
+    const { stdio } = this.#child as { stdio?: ChildProcess["stdio"] };
+    this.#socket = (stdio?.[3] as Duplex | undefined) ?? nowhere();
     this.#socket.on("data", (chunk: Uint8Array) => this.#receive(chunk));
     // A broken pipe is reported by the exit that caused it.
     this.#socket.on("error", () => undefined);
@@ -193,6 +195,9 @@ export class ModelProcess {
     }
   }
 }
+
+/** A pipe to nobody, from whom nothing comes. */
+const nowhere = () => new Duplex({ read: () => undefined, write: (_chunk, _encoding, done) => done() });
 
 /** Before the child makes the threads that compute: each begins with the niceness of the one that makes it. */
 function standBack({ pid }: ChildProcess, niceness: number): void {

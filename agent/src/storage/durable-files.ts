@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, symlinkSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 
 /** Makes the entries of a folder durable (created, renamed and removed names). */
@@ -32,6 +32,15 @@ export function writeFileDurably(path: string, content: string | Uint8Array, mod
   } finally {
     closeSync(handle);
   }
+  renameSync(temporary, path);
+  syncFolder(dirname(path));
+}
+
+/** Lets a symbolic link name something else: a new link, rename over the old one, fsync of the folder. It names the old or the new target, always one. */
+export function replaceLink(path: string, target: string): void {
+  const temporary = `${path}.tmp`;
+  rmSync(temporary, { force: true });
+  symlinkSync(target, temporary);
   renameSync(temporary, path);
   syncFolder(dirname(path));
 }

@@ -2,8 +2,8 @@ import { type TelemetryWindow, telemetryWindowSchema } from "@sartor/shared/prot
 import { afterEach, describe, expect, it } from "vitest";
 import type { Logger } from "../platform/index.js";
 import { inTransaction, OutboxStore, openStateDatabase, SettingsStore } from "../storage/index.js";
-import { TelemetryReporter, type TelemetryReporterOptions } from "./telemetry-reporter.js";
 import { ManualClock } from "../testing/manual-clock.js";
+import { TelemetryReporter, type TelemetryReporterOptions } from "./telemetry-reporter.js";
 
 const NOON = Date.UTC(2026, 5, 1, 12, 0, 0);
 const opened: { readonly reporter: TelemetryReporter; readonly clock: ManualClock }[] = [];

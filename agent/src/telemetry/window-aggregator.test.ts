@@ -2,8 +2,8 @@ import { DdSketch } from "@sartor/shared/domain/sketch";
 import { LIMITS, telemetryWindowSchema } from "@sartor/shared/protocol";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Serving } from "./observation.js";
 import { ManualClock } from "../testing/manual-clock.js";
+import type { Serving } from "./observation.js";
 import { type ClosedWindow, WindowAggregator } from "./window-aggregator.js";
 
 const NOON = Date.UTC(2026, 5, 1, 12, 0, 0);

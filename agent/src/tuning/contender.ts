@@ -16,10 +16,13 @@ export class Contender {
   readonly candidate: TuningCandidate;
   readonly #seed: string;
   readonly #times: number[] = [];
+  /** Of rounds that were flawed and counted for another one all the same: what serves has its part in everybody's rounds. */
+  readonly #flawedTimes: number[] = [];
   readonly #ratios: number[] = [];
   readonly #milliwatts: number[] = [];
   #interval: Interval | undefined;
   #rounds = 0;
+  #flawedRounds = 0;
   #loadCpuMs: number | undefined;
   #roundsCpuMs = 0;
   #peakMemoryBytes: number | undefined;
@@ -43,16 +46,27 @@ export class Contender {
 
   /** Timed runs that count. */
   get runs(): number {
-    return this.#times.length;
+    return this.#times.length + (this.#needsFlawed ? this.#flawedTimes.length : 0);
   }
 
   get rounds(): number {
-    return this.#rounds;
+    return this.#rounds + (this.#needsFlawed ? this.#flawedRounds : 0);
+  }
+
+  /** True when what counts was measured while the device throttled or was busy, in part at least. */
+  get restsOnFlawed(): boolean {
+    return this.throttled || (this.#needsFlawed && this.#flawedTimes.length > 0);
+  }
+
+  /** Below 64 runs of rounds without a flaw there is nothing better than all of them. */
+  get #needsFlawed(): boolean {
+    return this.#times.length < LEAST_RUNS;
   }
 
   /** What a run takes, ms; undefined before the first. */
   get typicalMs(): number | undefined {
-    return this.#times.length === 0 ? undefined : median(this.#times.slice(-LEAST_RUNS));
+    const times = this.#counted();
+    return times.length === 0 ? undefined : median(times.slice(-LEAST_RUNS));
   }
 
   /** CPU time that its last load took, ms; undefined before the first. */
@@ -101,6 +115,12 @@ export class Contender {
     this.#interval = undefined;
   }
 
+  /** A round that was flawed counts for the one that it was compared with. */
+  noteFlawedRound(times: Float64Array): void {
+    for (const time of times) this.#flawedTimes.push(time);
+    this.#flawedRounds += 1;
+  }
+
   notePower(milliwatts: number | null): void {
     if (milliwatts !== null) this.#milliwatts.push(milliwatts);
   }
@@ -112,7 +132,8 @@ export class Contender {
   /** What is reported of it. */
   toResult(): TuningResult {
     const { candidateId, variant, executionProvider, runtime } = this.candidate;
-    const timeAt = (share: number) => (this.runs === 0 ? null : Math.min(LONGEST_MS, quantile(this.#times, share)));
+    const times = this.#counted();
+    const timeAt = (share: number) => (times.length === 0 ? null : Math.min(LONGEST_MS, quantile(times, share)));
     const { length } = this.#milliwatts;
     const power = length === 0 ? null : this.#milliwatts.reduce((sum, value) => sum + value, 0) / length;
     return {
@@ -124,9 +145,9 @@ export class Contender {
       sessionConfig: runtime.sessionConfig,
       outcome: this.outcome,
       runs: this.runs,
-      rounds: this.#rounds,
+      rounds: this.rounds,
       discardedRounds: this.discardedRounds,
-      throttled: this.throttled,
+      throttled: this.restsOnFlawed,
       p50Ms: timeAt(0.5),
       p95Ms: timeAt(0.95),
       ratio: this.ratio ?? null,
@@ -136,6 +157,10 @@ export class Contender {
       golden: this.#golden === undefined ? null : sendable(this.#golden),
       error: this.error === undefined ? null : this.error.toBody(),
     };
+  }
+
+  #counted(): readonly number[] {
+    return this.#needsFlawed ? [...this.#times, ...this.#flawedTimes] : this.#times;
   }
 }
 

@@ -1,56 +1,14 @@
 import { SartorError } from "@sartor/shared/errors";
 import { tuningResultSchema } from "@sartor/shared/protocol";
 import { describe, expect, it } from "vitest";
-import { Measurement } from "./measurement.js";
-import type { Incumbent } from "./ports.js";
 import { RUNGS } from "./rungs.js";
 import { seededRandom } from "./seeded-random.js";
-import { ENVIRONMENT, makeCandidate, makeOrder, QUIET, serving } from "./testing/orders.js";
-import { type Behaviour, SIMULATED_CORES, SimulatedDevice, type Weather } from "./testing/simulated-device.js";
-import { planVerdict } from "./verdict.js";
+import { prepare } from "./testing/measuring.js";
+import { makeCandidate, serving } from "./testing/orders.js";
+import { SIMULATED_CORES } from "./testing/simulated-device.js";
 
 /** 662 runs of each of 18 points: what an exhaustive search of six variants takes on two cores. */
 const EXHAUSTIVE_RUNS = 662 * 18;
-
-interface Setup {
-  readonly behaviours: Readonly<Record<string, Behaviour>>;
-  readonly serves?: Incumbent;
-  readonly weather?: Weather;
-  readonly seed?: string;
-  readonly budget?: Partial<{ seconds: number; maximumCpuShare: number }>;
-  readonly failures?: ReadonlyMap<string, SartorError>;
-  readonly candidates?: readonly string[];
-}
-
-function prepare({ behaviours, serves, weather, seed = "a", budget, failures = new Map(), candidates }: Setup) {
-  const device = new SimulatedDevice(seed, behaviours, weather);
-  const order = makeOrder(
-    (candidates ?? Object.keys(behaviours)).map((id) => makeCandidate(id)),
-    {
-      budget: { seconds: 3_600, maximumCpuShare: 0.5, ...budget },
-    },
-  );
-  const progress: number[] = [];
-  const measurement = new Measurement(order, serves, failures, {
-    loader: device,
-    conditions: device,
-    clock: device.clock,
-    logger: QUIET,
-    random: device.random,
-    cores: ENVIRONMENT.logicalCores,
-    checkpoint: () => undefined,
-    onProgress: (share) => progress.push(share),
-  });
-  const verdict = () =>
-    planVerdict({
-      incumbent: measurement.finding(),
-      candidates: measurement.finalists(),
-      rules: order.rules,
-      sinceSwitchMs: undefined,
-    });
-  const resultOf = (id: string) => measurement.results().find(({ candidateId }) => candidateId === id);
-  return { device, order, measurement, verdict, resultOf, progress };
-}
 
 const signal = new AbortController().signal;
 
@@ -175,17 +133,18 @@ describe("candidates that are not fit to run", () => {
     expect(resultOf("now")).toMatchObject({ outcome: "refused", error: { code: "SRT_PROBE_FAILED" } });
   });
 
-  it("keeps an incumbent of which no second copy fits beside it", async () => {
-    const { measurement, verdict } = prepare({
-      behaviours: {
-        now: { runMs: 5, openError: new SartorError("SRT_MODEL_UNSUPPORTED", "No memory.") },
-        a: { runMs: 1 },
-      },
-      serves: serving(makeCandidate("now")),
-    });
-    await measurement.run(signal);
-    expect(verdict()).toMatchObject({ decision: "keep", candidateId: "now" });
-  });
+  // An accelerator whose memory the first copy fills says the second of the two.
+  it.each(["SRT_MODEL_UNSUPPORTED", "SRT_PROVIDER_UNAVAILABLE"] as const)(
+    "keeps an incumbent of which no second copy fits beside it (%s)",
+    async (code) => {
+      const { measurement, verdict } = prepare({
+        behaviours: { now: { runMs: 5, openError: new SartorError(code, "No memory.") }, a: { runMs: 1 } },
+        serves: serving(makeCandidate("now")),
+      });
+      await measurement.run(signal);
+      expect(verdict()).toMatchObject({ decision: "keep", candidateId: "now" });
+    },
+  );
 
   it("measures the others where one would take more memory than the device has beside what serves", async () => {
     const openError = new SartorError("SRT_TUNING_MEMORY", "It needs 300 MiB and 120 MiB are available.");

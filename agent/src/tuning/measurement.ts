@@ -33,7 +33,7 @@ const RUNG_PROGRESS = [0.6, 0.2, 0.2] as const;
 export interface MeasurementTools extends WorkbenchTools {
   /** Uniform in [0, 1); decides who is first in a round. */
   readonly random: () => number;
-  /** Called before each round; whoever wants to stop aborts the signal then. */
+  /** Called before each load and each round; whoever wants to stop aborts the signal then. */
   readonly checkpoint: () => void;
   /** Share of the measuring that is done, 0 to 1; called before each round. */
   readonly onProgress: (share: number) => void;
@@ -129,7 +129,7 @@ export class Measurement {
       ratio: contender === baseline ? { low: 1, typical: 1, high: 1 } : contender.ratio,
       runs: contender.runs,
       rounds: contender.rounds,
-      throttled: contender.throttled,
+      throttled: contender.restsOnFlawed,
     }));
   }
 
@@ -165,12 +165,13 @@ export class Measurement {
   /** What the others are compared with: the incumbent, or the first candidate that is fit to run. */
   async #openBaseline(signal: AbortSignal): Promise<void> {
     if (this.#incumbent !== undefined) {
-      const loaded = await this.#bench.load(this.#incumbent, signal);
+      const loaded = await this.#load(this.#incumbent, signal);
       const { error } = this.#incumbent;
       if (error !== undefined) {
-        // Too little memory for a second copy says nothing against the first; wrong outputs do, and a missing provider.
-        const unfit = loaded !== undefined || error.code === "SRT_PROVIDER_UNAVAILABLE";
-        this.#incumbentProblem = { kind: unfit ? "unfit" : "not_comparable", problem: error.message };
+        // That a second copy does not load, e.g. where the first holds most of an accelerator's memory, says nothing against the first;
+        // wrong outputs do, and another provider than asked for.
+        const kind = loaded === undefined ? "not_comparable" : "unfit";
+        this.#incumbentProblem = { kind, problem: error.message };
       }
       if (loaded !== undefined) {
         this.#baseline = loaded;
@@ -179,7 +180,7 @@ export class Measurement {
     }
     for (const contender of this.#candidates) {
       if (contender.outcome === "refused") continue;
-      const loaded = await this.#bench.load(contender, signal);
+      const loaded = await this.#load(contender, signal);
       if (loaded === undefined) continue;
       if (contender.error === undefined) {
         this.#baseline = loaded;
@@ -242,7 +243,7 @@ export class Measurement {
       );
     };
     if (contender.runs >= end()) return;
-    const loaded = await this.#bench.load(contender, signal);
+    const loaded = await this.#load(contender, signal);
     if (loaded === undefined) return;
     const patience = patienceFor(end() - contender.runs, contender);
     while (contender.error === undefined && contender.runs < end()) {
@@ -251,7 +252,15 @@ export class Measurement {
     }
     await this.#bench.noteMemory(baseline, signal);
     if (contender.error === undefined) await this.#bench.noteMemory(loaded, signal);
+    // What it spent since its last round is known as long as it is there.
+    await this.#bench.read(signal);
     await this.#bench.close(loaded.session);
+  }
+
+  #load(contender: Contender, signal: AbortSignal): Promise<Loaded | undefined> {
+    this.#tools.checkpoint();
+    signal.throwIfAborted();
+    return this.#bench.load(contender, signal);
   }
 
   /** A block of each, one right after the other; who is first alternates, so that what changes with time hits both alike. */
@@ -266,9 +275,17 @@ export class Measurement {
     const conditions = [await this.#bench.read(signal)];
     const blocks = new Map<Contender, Float64Array>();
     const count = Math.min(...pair.map(({ contender }) => planBlock(contender.typicalMs)));
+    const threads = Math.min(
+      cores,
+      Math.max(...pair.map(({ contender }) => contender.candidate.runtime.intraOpThreads)),
+    );
     for (const { contender, session } of pair) {
       const times = await this.#runBlock(contender, session, count, signal);
-      if (times === undefined) return;
+      if (times === undefined) {
+        // Its process is gone, and with it the count of what its runs took.
+        await this.#bench.pause([], clock.monotonic() - startedAt, threads, signal);
+        return;
+      }
       blocks.set(contender, times);
       const reading = await this.#bench.read(signal);
       contender.notePower(reading.powerMilliwatts);
@@ -281,9 +298,8 @@ export class Measurement {
     // Too many were discarded: this is how the device is, and the result says so.
     if (flaw !== undefined && subject.discardedRounds >= patience) subject.throttled = true;
     const counts = flaw === undefined || subject.throttled;
-    if (counts) noteBlocks(baseline.contender, other?.contender, blocks);
+    if (counts) noteBlocks(baseline.contender, other?.contender, blocks, flaw !== undefined);
     else subject.discardedRounds += 1;
-    const threads = Math.max(...pair.map(({ contender }) => contender.candidate.runtime.intraOpThreads));
     await this.#bench.pause(conditions, wallMs, threads, signal);
     subject.noteRoundCost(this.#bench.spentMs - spentMs);
     this.#disturbedInARow = counts ? 0 : this.#disturbedInARow + 1;
@@ -341,10 +357,13 @@ function noteBlocks(
   baseline: Contender,
   other: Contender | undefined,
   blocks: ReadonlyMap<Contender, Float64Array>,
+  flawed: boolean,
 ): void {
   const ofBaseline = blocks.get(baseline);
   if (ofBaseline === undefined) return;
-  baseline.noteRound(ofBaseline, undefined);
+  // A ratio holds while the device throttles, a time does not: the baseline has other rounds, and its result does not say that it throttled.
+  if (flawed && other !== undefined) baseline.noteFlawedRound(ofBaseline);
+  else baseline.noteRound(ofBaseline, undefined);
   const ofOther = other && blocks.get(other);
   if (ofOther !== undefined) other?.noteRound(ofOther, ratioOf(median(ofOther), median(ofBaseline)));
 }

@@ -11,6 +11,8 @@ interface Round {
   readonly others?: number;
   readonly baselineMs?: number;
   readonly otherMs?: number;
+  /** Who is compared with what serves. */
+  readonly other?: string;
   readonly silent?: boolean;
   readonly wallMs?: number;
 }
@@ -22,6 +24,7 @@ function observe({
   others = 0,
   baselineMs = 10,
   otherMs = 5,
+  other = "other",
   silent,
   wallMs = 1_000,
 }: Round): RoundObservation {
@@ -36,7 +39,7 @@ function observe({
   });
   const medians = new Map([
     ["now", baselineMs],
-    ["other", otherMs],
+    [other, otherMs],
   ]);
   return { conditions: [at(0), at(0.5), at(1)], wallMs, cores: 4, medians, baselineId: "now" };
 }
@@ -57,6 +60,8 @@ describe("a round does not count", () => {
   it("when the clock dropped below nine tenths and the runs took longer for it", () => {
     expect(judgeWith(calm)({ clock: 1_700, otherMs: 5.9 })).toBe("clock_dropped");
     expect(judgeWith(calm)({ clock: 1_850, otherMs: 5.9 })).toBeUndefined();
+    // Of a new candidate nothing is known: then what serves tells.
+    expect(judgeWith(calm)({ clock: 1_700, baselineMs: 11, other: "new" })).toBe("clock_dropped");
   });
 
   it("when others took more of the CPU than they usually do", () => {
@@ -71,6 +76,12 @@ describe("a round does not count", () => {
 describe("a round counts", () => {
   it("when an idle core reads as slow and nothing took longer", () => {
     expect(judgeWith(calm)({ clock: 600 })).toBeUndefined();
+  });
+
+  it("when an idle core reads as slow before anything is known of a model's usual time", () => {
+    const judge = judgeWith([]);
+    const flaws = Array.from({ length: 16 }, (_, round) => judge({ clock: round % 2 === 0 ? 3_000 : 1_200 }));
+    expect(flaws).toEqual(Array(16).fill(undefined));
   });
 
   it("when a candidate on all cores runs at a lower clock than what serves on one, as processors that lend clock have it", () => {

@@ -64,14 +64,14 @@ export class RoundJudge {
   }
 
   /**
-   * A governor lowers the clock of a core as soon as it idles, so a low reading alone says little: a block must have been slower too, where
-   * it is known how fast it usually is.
+   * A governor lowers the clock of a core as soon as it idles, so a low reading alone says little: a block must have been slower than it is
+   * known to be, too. Of a new candidate nothing is known; what serves, in the same round, is slowed down by the same clock.
    */
   #clockDropped(round: RoundObservation): boolean {
     if (clocksOf(round).every(([id, clock]) => clock >= CLOCK_SHARE * (this.#fastestMhz.get(id) ?? 0))) return false;
     return blocksOf(round).some(({ key, medianMs }) => {
       const recent = this.#recent.get(key) ?? [];
-      return recent.length < LEAST_HISTORY || medianMs > SLOWER * median(recent);
+      return recent.length >= LEAST_HISTORY && medianMs > SLOWER * median(recent);
     });
   }
 

@@ -27,6 +27,32 @@ describe("a changed environment", () => {
     await rig.stop();
   });
 
+  it("is what a tuning is filed under that had to wait for its bundles meanwhile", async () => {
+    const rig = new Rig(state);
+    rig.whileFetching = async () => {
+      rig.environment = { ...ENVIRONMENT, powerModeId: 2 };
+    };
+    rig.tuner.accept(order);
+    await rig.until(() => rig.reports.length === 1);
+    expect(rig.reports[0]).toMatchObject({ status: "succeeded", environment: { powerModeId: 2 } });
+    await rig.pass(3 * HOUR_MS);
+    expect(rig.reports).toHaveLength(1);
+    await rig.stop();
+  });
+
+  it("makes a tuning begin anew that is under way: half of it would be filed under what the device no longer is", async () => {
+    const rig = new Rig(state);
+    rig.tuner.accept(order);
+    await rig.until(() => rig.device.ownMs > 1_500);
+    const { opened } = rig.device;
+    rig.environment = { ...ENVIRONMENT, powerModeId: 2 };
+    await rig.until(() => rig.reports.length === 1);
+    expect(rig.reports[0]).toMatchObject({ status: "succeeded", trigger: "ordered", environment: { powerModeId: 2 } });
+    expect(rig.device.openings.get("fp32")).toBe(2);
+    expect(rig.device.opened).toBeGreaterThan(opened + 1);
+    await rig.stop();
+  });
+
   it("is noticed over a restart", async () => {
     const rig = new Rig(state);
     rig.tuner.accept(order);

@@ -64,6 +64,18 @@ describe("an order", () => {
     await rig.stop();
   });
 
+  it("that is withdrawn in the moment in which its measuring ends is reported as canceled, too", async () => {
+    const rig = new Rig(state);
+    rig.device.whenClosed = () => {
+      if (rig.device.open_.size === 0) rig.tuner.accept(null);
+    };
+    rig.tuner.accept(order);
+    await rig.until(() => rig.tuner.state === null && rig.device.opened > 0 && rig.device.open_.size === 0);
+    await rig.pass(60_000);
+    expect(rig.reports).toMatchObject([{ status: "canceled", verdict: null, tuningId: TUNING_ID }]);
+    await rig.stop();
+  });
+
   it("that is withdrawn before anything was measured leaves nothing to tell", async () => {
     const rig = new Rig(state);
     rig.mayMeasure = false;
@@ -114,6 +126,8 @@ describe("an order", () => {
     rig.tuner.accept(order);
     await rig.until(() => rig.tuner.state?.step === "done");
     expect(rig.reports).toMatchObject([{ status: "failed", error: { code: "SRT_PACKET_TOO_LARGE" }, results: [] }]);
+    // Nobody hears of the switch, so none will come: its bundle is not kept for it.
+    await rig.until(() => rig.discards.at(-1)?.length === 0);
     await rig.stop();
   });
 });
@@ -130,6 +144,27 @@ describe("while something else needs the device", () => {
     await rig.pass(10 * 60_000);
     expect(rig.device.ownMs).toBe(spent);
     expect(rig.tuner.state?.step).toBe("waiting");
+    rig.mayMeasure = true;
+    await rig.until(() => rig.reports.length === 1);
+    expect(rig.reports[0]?.status).toBe("succeeded");
+    await rig.stop();
+  });
+
+  it("nothing is loaded after a long download, and that counts as no failure", async () => {
+    const rig = new Rig(state);
+    rig.whileFetching = async () => {
+      await rig.clock.sleep(3_600_000);
+      rig.mayMeasure = false;
+    };
+    for (let times = 0; times < 4; times++) {
+      rig.mayMeasure = true;
+      if (times === 0) rig.tuner.accept(order);
+      await rig.until(() => rig.tuner.state?.step === "downloading");
+      await rig.until(() => rig.tuner.state?.step === "waiting");
+    }
+    expect(rig.device.opened).toBe(0);
+    expect(rig.reports).toEqual([]);
+    rig.whileFetching = async () => undefined;
     rig.mayMeasure = true;
     await rig.until(() => rig.reports.length === 1);
     expect(rig.reports[0]?.status).toBe("succeeded");

@@ -51,7 +51,8 @@ type Stop = "canceled" | "interrupted" | "disturbed";
 interface Attempt {
   readonly order: TuningOrder;
   readonly trigger: Trigger;
-  readonly environment: TuningEnvironment;
+  /** In which it measures. */
+  environment: TuningEnvironment;
   readonly incumbent: Incumbent | undefined;
   measurement?: Measurement;
 }
@@ -158,8 +159,9 @@ export class Tuner {
     this.#underWay = true;
     try {
       await this.#measure(attempt, AbortSignal.any([signal, this.#abort.signal]));
-      if (this.#stop === "canceled") return;
-      await this.#conclude(attempt, signal);
+      // Withdrawn while its processes were given back: too late for an error, not for being canceled.
+      if (this.#stop === "canceled") await this.#fail(attempt, undefined, signal);
+      else await this.#conclude(attempt, signal);
     } catch (thrown) {
       if (signal.aborted) return;
       await this.#fail(attempt, thrown, signal);
@@ -180,13 +182,18 @@ export class Tuner {
 
   async #measure(attempt: Attempt, signal: AbortSignal): Promise<void> {
     const { store, clock, logger, random, loader, conditions, mayMeasure } = this.#is;
-    const { order, incumbent, environment } = attempt;
+    const { order, incumbent } = attempt;
     const deaths = this.#record.deathsIn(order.tuningId);
     if (deaths >= MOST_DEATHS)
       throw new SartorError("SRT_TUNING_FAILED", `The agent died ${deaths} times in a row while it measured.`);
     this.#show("downloading", 0);
     const onProgress = (share: number) => this.#show("downloading", share);
     const failures = await fetchCandidates(order.candidates, { store, clock, logger, random, onProgress }, signal);
+    // That may have taken a day: the device need not be what it was, nor free.
+    const readEnvironment = () => this.#is.environment() ?? attempt.environment;
+    attempt.environment = readEnvironment();
+    if (!mayMeasure()) this.interrupt("something else needs the device");
+    signal.throwIfAborted();
     logger.info("a tuning begins", { tuningId: order.tuningId, candidates: order.candidates.length });
     this.#show("verifying", 0);
     attempt.measurement = new Measurement(order, servesOrdered(attempt) ? incumbent : undefined, failures, {
@@ -195,10 +202,12 @@ export class Tuner {
       clock,
       logger,
       random,
-      cores: environment.logicalCores,
+      cores: attempt.environment.logicalCores,
       checkpoint: () => {
         // A deployment says so before it begins: this is what serves, and measuring may be why.
         if (!mayMeasure()) this.#halt("disturbed");
+        // Half of it would be filed under what the device no longer is.
+        else if (!sameEnvironment(readEnvironment(), attempt.environment)) this.interrupt("its environment changed");
       },
       onProgress: (share) => this.#show("measuring", share),
     });
@@ -265,8 +274,6 @@ export class Tuner {
     const { report, atomically, clock, logger } = this.#is;
     const { model, version, tuningId } = order;
     const incumbentId = measurement?.incumbentId ?? null;
-    const chosenId = result.verdict?.decision === "switch" ? result.verdict.candidateId : null;
-    const chosen = order.candidates.find(({ candidateId }) => candidateId === chosenId);
     let body: TuningReportBody = {
       tuningId,
       trigger,
@@ -286,6 +293,7 @@ export class Tuner {
       try {
         atomically(() => {
           report(body);
+          const chosen = chosenBy(body.verdict, order);
           if (body.status !== "canceled") this.#record.noteFinished(tuningId, environment, clock.now(), chosen);
         });
         break;
@@ -350,6 +358,10 @@ export class Tuner {
     this.#woken = false;
   }
 }
+
+/** The candidate that a verdict switches to; undefined where it switches to none. */
+const chosenBy = (verdict: TuningReportBody["verdict"], { candidates }: TuningOrder) =>
+  candidates.find(({ candidateId }) => verdict?.decision === "switch" && verdict.candidateId === candidateId);
 
 const bundlesOf = (order: TuningOrder) => order.candidates.map(({ bundle }) => bundle.bundleId);
 

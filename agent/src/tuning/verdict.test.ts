@@ -49,6 +49,14 @@ describe("a switch", () => {
     expect(judge([candidate("a", 0.7, 0.85, 1.01)])).toMatchObject({ decision: "keep", candidateId: "now" });
   });
 
+  it("is made to the one whose gain is sure where another may be faster still, or not faster at all", () => {
+    const candidates = [candidate("erratic", 0.5, 0.7, 1.02), candidate("steady", 0.78, 0.8, 0.82)];
+    expect(judge(candidates)).toMatchObject({ decision: "switch", candidateId: "steady" });
+    const little = [candidate("erratic", 0.5, 0.7, 1.02), candidate("steady", 0.955, 0.96, 0.965)];
+    expect(judge(little)).toMatchObject({ decision: "keep", candidateId: "now" });
+    expect(judge(little).reason).toContain("erratic needs 70.0 %");
+  });
+
   it("waits until the last one is long enough ago", () => {
     const hour = 3_600_000;
     expect(judge([candidate("a", 0.4, 0.5, 0.6)], FIT, 5 * hour)).toMatchObject({

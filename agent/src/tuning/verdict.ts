@@ -71,7 +71,7 @@ export function planVerdict({ incumbent, candidates, rules, sinceSwitchMs }: Ver
         `${incumbent.id} serves and is not fit to run: ${incumbent.problem} ${best.id} is the fastest candidate that is (${evidence(best)}).`,
       );
     case "fit":
-      return compare(incumbent.id, best, rules, sinceSwitchMs);
+      return compare(incumbent.id, worthwhile(candidates, rules) ?? best, rules, sinceSwitchMs);
   }
 }
 
@@ -105,6 +105,17 @@ function compare(
     best.id,
     gain,
     `${versus}: it is ${percent(gain.typical)} faster, and ${percent(gain.low)} at least.`,
+  );
+}
+
+/** The fastest of those whose gain is surely one and large enough: what may be faster still, or not, takes nobody's place from them. */
+function worthwhile(candidates: readonly FitCandidate[], { minimumGain }: TuningOrder["rules"]) {
+  return fastest(
+    candidates.filter(({ ratio }) => {
+      if (ratio === undefined) return false;
+      const { low, typical } = gainOf(ratio);
+      return low > 0 && typical >= minimumGain;
+    }),
   );
 }
 

@@ -38,6 +38,8 @@ export class Workbench {
   readonly #tools: WorkbenchTools;
   readonly #pacer: Pacer;
   readonly #open = new Set<CandidateSession>();
+  /** CPU time of all processes at the last reading that was paid for, ms; null where nobody counts. */
+  #paidUpToMs: number | null = null;
 
   /** @param share of the device's CPU time that may be taken, 0 to 1 */
   constructor(share: number, tools: WorkbenchTools) {
@@ -60,6 +62,8 @@ export class Workbench {
     const before = await this.read(signal);
     const startedAt = clock.monotonic();
     const spentMs = this.spentMs;
+    // Golden vectors run on all its threads.
+    const threads = Math.min(contender.candidate.runtime.intraOpThreads, this.#tools.cores);
     let session: CandidateSession;
     try {
       const opening = loader.open(contender.candidate, signal);
@@ -74,8 +78,8 @@ export class Workbench {
     } catch (thrown) {
       signal.throwIfAborted();
       contender.refuse(SartorError.from(thrown));
-      // Its process is gone and nobody counted what it took: a core all the while is more than it was.
-      await this.pause([], clock.monotonic() - startedAt, 1, signal);
+      // Its process is gone and nobody counted what it took: all its threads all the while is more than it was.
+      await this.pause([], clock.monotonic() - startedAt, threads, signal);
       return undefined;
     }
     this.#open.add(session);
@@ -85,7 +89,7 @@ export class Workbench {
     const loaded = { contender, session };
     await this.noteMemory(loaded, signal);
     const after = await this.read(signal);
-    await this.pause([before, after], clock.monotonic() - startedAt, 1, signal, session.inspectionCpuMs);
+    await this.pause([before, after], clock.monotonic() - startedAt, threads, signal, session.inspectionCpuMs);
     contender.noteLoadCost(this.spentMs - spentMs);
     return loaded;
   }
@@ -117,8 +121,9 @@ export class Workbench {
   }
 
   /**
-   * Pays for what was spent between the first and the last of some readings. Where nobody counts CPU time, every thread is taken to
-   * have been busy.
+   * Pays for what was spent up to the last of some readings and not paid for yet. That is more than between the first and the last: threads that
+   * spin go on for some 10 to 500 ms after a run, into the pause that is to pay for it. Where nobody counts CPU time, every thread is taken
+   * to have been busy.
    *
    * @param goneMs CPU time of processes that the readings do not hold, ms
    */
@@ -129,8 +134,9 @@ export class Workbench {
     signal: AbortSignal,
     goneMs = 0,
   ): Promise<void> {
-    const before = readings[0]?.ownMs ?? null;
+    const before = this.#paidUpToMs ?? readings[0]?.ownMs ?? null;
     const after = readings.at(-1)?.ownMs ?? null;
+    this.#paidUpToMs = after ?? this.#paidUpToMs;
     const counted = before === null || after === null ? -1 : after - before;
     const pause = this.#pacer.pauseAfter(counted < 0 ? threads * wallMs : counted + goneMs, wallMs);
     if (pause >= 1) await this.#tools.clock.sleep(pause, signal);

@@ -11,4 +11,4 @@ export * from "./prune/index.js";
 export * from "./quantize/index.js";
 export type { VerifiedModel, VerifyRequest } from "./verify/messages.js";
 export { DEFAULT_VERIFY_LIMITS, type VerifyLimits, verifyModel } from "./verify/verify-model.js";
-export { runWorker, volunteerForOutOfMemory, type WorkerProblem } from "./worker/index.js";
+export { refusalOf, runWorker, volunteerForOutOfMemory, type WorkerProblem } from "./worker/index.js";

@@ -3,9 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type EnrolmentReply, enrolmentTokenRequestSchema } from "@sartor/shared/protocol";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { Clock, loadSettings, PublicAddresses, SystemIds } from "../config/index.js";
+import { loadSettings, PublicAddresses, SystemIds } from "../config/index.js";
 import { Database } from "../database/index.js";
 import { EventBus } from "../events/index.js";
+import { SetClock } from "../testing/set-clock.js";
 import { loadAuthority } from "./authority-material.js";
 import { CertificateAuthority } from "./certificate-authority.js";
 import { CertificatesRepository } from "./certificates.repository.js";
@@ -16,13 +17,6 @@ import { EnrolmentsRepository } from "./enrolments.repository.js";
 import { RevocationList } from "./revocation-list.service.js";
 import { StrangersLimit } from "./strangers-limit.js";
 import { makeCertificateRequest } from "./testing/certificate-request.js";
-
-class SetClock extends Clock {
-  at = Date.now();
-  override now(): number {
-    return this.at;
-  }
-}
 
 const candidate = { schemaVersion: 1 as const, name: "Gate 7", emulated: false, hardware: ["linux-arm64"] };
 const origin = { address: "192.0.2.1", host: undefined };
@@ -38,7 +32,7 @@ describe("enrolment", () => {
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), "sartor-enrolment-"));
     database = await Database.open(`sqlite:${join(folder, "db.sqlite")}`);
-    clock = new SetClock();
+    clock = new SetClock(Date.now());
     const settings = loadSettings({ SARTOR_ENROLMENTS_PER_MINUTE: "1000", SARTOR_PENDING_ENROLMENTS: "2" });
     const authority = await CertificateAuthority.of(await loadAuthority(folder, undefined, clock.at));
     const certificates = new CertificatesRepository(database);

@@ -13,6 +13,7 @@ import type {
 } from "@sartor/shared/protocol";
 import { Clock, Ids, PublicAddresses, Settings } from "../config/index.js";
 import { EventBus } from "../events/index.js";
+import { rateLimited } from "../http/index.js";
 import type { EnrolmentTokenTable } from "./auth.tables.js";
 import { CertificateAuthority } from "./certificate-authority.js";
 import { parseCertificateRequest, type RequestedKey } from "./certificate-request.js";
@@ -20,7 +21,7 @@ import { DEVICE_ID_SUFFIX_LENGTH, deviceIdOf } from "./device-id.js";
 import { DeviceIdentities } from "./device-identities.service.js";
 import { EnrolmentsRepository } from "./enrolments.repository.js";
 import { hashSecret } from "./secrets.js";
-import { rateLimited, StrangersLimit } from "./strangers-limit.js";
+import { StrangersLimit } from "./strangers-limit.js";
 
 /** Randomness of a token, bytes. */
 const TOKEN_BYTES = 32;

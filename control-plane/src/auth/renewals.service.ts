@@ -10,14 +10,14 @@ import type {
 } from "@sartor/shared/protocol";
 import type { z } from "zod";
 import { Clock, Settings } from "../config/index.js";
-import { RateLimiter } from "../http/index.js";
+import { RateLimiter, rateLimited } from "../http/index.js";
 import { CertificateAuthority } from "./certificate-authority.js";
 import { parseCertificateRequest, type RequestedKey, sha256Hex } from "./certificate-request.js";
 import { type CertificateOfDevice, CertificatesRepository } from "./certificates.repository.js";
 import { DeviceIdentities } from "./device-identities.service.js";
 import { expired, type PeerCertificate, revoked, unknown } from "./peer-certificate.js";
 import { NONCE_LIFE_MS, RenewalNonces } from "./renewal-nonces.js";
-import { rateLimited, StrangersLimit } from "./strangers-limit.js";
+import { StrangersLimit } from "./strangers-limit.js";
 
 const DAY_MS = 86_400_000;
 const SERVER_LIFE_DAYS = 365;

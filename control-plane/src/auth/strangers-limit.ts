@@ -1,7 +1,6 @@
 import { Injectable } from "@nestjs/common";
-import { SartorError } from "@sartor/shared/errors";
 import { Clock, Settings } from "../config/index.js";
-import { RateLimiter } from "../http/index.js";
+import { RateLimiter, rateLimited } from "../http/index.js";
 
 /** How often an address may try what needs no certificate: enrolment, late renewal. */
 @Injectable()
@@ -20,12 +19,4 @@ export class StrangersLimit {
     const wait = this.#limiter.take(address, this.clock.now());
     if (wait > 0) throw rateLimited("Too many attempts from this address", wait);
   }
-}
-
-/** The error that names when to try again. */
-export function rateLimited(what: string, waitMs: number): SartorError {
-  const retryAfterSeconds = Math.ceil(waitMs / 1_000);
-  return new SartorError("SRT_RATE_LIMITED", `${what}; try again in ${retryAfterSeconds} s.`, {
-    details: { retryAfterSeconds },
-  });
 }

@@ -1,12 +1,12 @@
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Injectable, type OnModuleDestroy, type OnModuleInit } from "@nestjs/common";
-import { type DatasetContent, runWorker, type WorkerProblem } from "@sartor/onnx";
+import { type DatasetContent, refusalOf, runWorker, type WorkerProblem } from "@sartor/onnx";
 import { type ErrorBody, SartorError } from "@sartor/shared/errors";
 import type { DatasetPurpose, Digest, ModelManifest } from "@sartor/shared/protocol";
 import { Settings } from "../config/index.js";
+import { Gate } from "../http/index.js";
 import { BlobCatalog } from "./blob-catalog.service.js";
-import { Gate } from "./gate.js";
 
 export interface InspectRequest {
   readonly path: string;
@@ -79,7 +79,7 @@ export class DatasetInspector implements OnModuleInit, OnModuleDestroy {
       failure: (problem) => new SartorError("SRT_DATASET_INVALID", `The samples ${sentenceOf(problem)}.`),
     });
     if (reply.ok) return reply.content;
-    throw SartorError.fromBody(reply.error);
+    throw refusalOf(reply.error);
   }
 }
 

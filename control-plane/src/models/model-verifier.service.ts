@@ -2,10 +2,11 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Injectable, type OnModuleDestroy, type OnModuleInit } from "@nestjs/common";
 import { type VerifiedModel, verifyModel } from "@sartor/onnx";
+import { SartorError } from "@sartor/shared/errors";
 import type { Digest, ModelManifest } from "@sartor/shared/protocol";
 import { Settings } from "../config/index.js";
+import { Gate } from "../http/index.js";
 import { BlobCatalog } from "./blob-catalog.service.js";
-import { Gate } from "./gate.js";
 
 /** Verifies uploaded models, one at a time, each in a process of its own. */
 @Injectable()
@@ -28,7 +29,7 @@ export class ModelVerifier implements OnModuleInit, OnModuleDestroy {
   }
 
   onModuleDestroy(): void {
-    this.#stopping.abort(new Error("The control plane stops."));
+    this.#stopping.abort(new SartorError("SRT_UNAVAILABLE", "The control plane stops."));
   }
 
   /** @throws SartorError as {@link verifyModel}; SRT_RATE_LIMITED when too many wait */

@@ -1,64 +1,43 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { Logger } from "@nestjs/common";
 import type { Digest, VariantCard } from "@sartor/shared/protocol";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { BundlesRepository, type BundlesService } from "../bundles/index.js";
-import { Clock } from "../config/index.js";
-import { Database } from "../database/index.js";
 import { EventBus } from "../events/index.js";
-import { BlobCatalog, BlobCatalogRepository, UNREFERENCED_LIFETIME_MS } from "../models/index.js";
-import { FolderBlobStore } from "../storage/index.js";
-import { VariantsRepository, type VariantsService } from "../variants/index.js";
+import { UNREFERENCED_LIFETIME_MS } from "../models/index.js";
+import { CPU_RUNTIME, StoredVersion } from "../testing/stored-version.js";
+import { VariantsRepository, type VariantsService, type VariantTables } from "../variants/index.js";
 import { BundleCollector, REPLACED_LIFETIME_MS } from "./bundle-collector.service.js";
 import { BundleNeedsRepository } from "./bundle-needs.repository.js";
 
 Logger.overrideLogger(false);
 
 const LATER = UNREFERENCED_LIFETIME_MS + REPLACED_LIFETIME_MS + 2;
-const runtime = {
-  adapter: "onnxruntime-node" as const,
-  executionProviders: ["cpu"],
-  intraOpThreads: 1,
-  graphOptimizationLevel: "all" as const,
-  sessionConfig: {},
-  providerOptions: {},
-};
 const card = { accuracy: null, lineage: { evaluation: null } } as unknown as VariantCard;
-
-class SetClock extends Clock {
-  at = 1;
-  override now(): number {
-    return this.at;
-  }
-}
 
 async function* once(text: string): AsyncGenerator<Uint8Array> {
   yield new TextEncoder().encode(text);
 }
 
-/** Rows of any table. */
-interface Row {
-  [table: string]: Record<string, unknown>;
-}
-
-let clock: SetClock;
-let folder: string;
-let database: Database;
-let store: FolderBlobStore;
-let blobs: BlobCatalog;
+let version: StoredVersion;
+let clock: StoredVersion["clock"];
 let variants: VariantsRepository;
 let bundles: BundlesRepository;
 let collector: BundleCollector;
-const insert = (table: string, row: Record<string, unknown>) =>
-  database.tables<Row>().insertInto(table).values(row).execute();
-const put = async (text: string): Promise<Digest> => (await blobs.put(once(text), { maximumBytes: 100 })).digest;
+const insert = (table: string, row: Record<string, unknown>) => version.insert(table, row);
+const put = async (text: string): Promise<Digest> =>
+  (await version.blobs.put(once(text), { maximumBytes: 100 })).digest;
 
 /** Makes what a build makes under the name int8: content, row, bundle; offered in the place of the one before. */
 async function offer(text: string, id: string): Promise<{ variantId: string; bundleId: Digest; digests: Digest[] }> {
   const [digest, golden, bundleId] = [await put(text), await put(`golden of ${text}`), await put(`bundle of ${text}`)];
-  const made = { versionId: "version", name: "int8-u8s8", kind: "int8-u8s8" as const, digest, bytes: 1, runtime };
+  const made = {
+    versionId: "version",
+    name: "int8-u8s8",
+    kind: "int8-u8s8" as const,
+    digest,
+    bytes: 1,
+    runtime: CPU_RUNTIME,
+  };
   const variantId = await variants.insert(
     { ...made, variantId: id, goldenDigest: golden, golden: null, card },
     clock.at,
@@ -69,10 +48,10 @@ async function offer(text: string, id: string): Promise<{ variantId: string; bun
   return { variantId, bundleId, digests: [digest, golden, bundleId] };
 }
 
-const sizes = (digests: readonly Digest[]) => Promise.all(digests.map((digest) => store.size(digest)));
+const sizes = (digests: readonly Digest[]) => Promise.all(digests.map((digest) => version.store.size(digest)));
 const statusOf = async (variantId: string): Promise<unknown> => {
-  const rows = database.tables<Row>().selectFrom("model_variant").selectAll().where("variant_id", "=", variantId);
-  return (await rows.executeTakeFirst())?.status;
+  const rows = version.database.tables<VariantTables>().selectFrom("model_variant").where("variant_id", "=", variantId);
+  return (await rows.select("status").executeTakeFirst())?.status;
 };
 
 const device = (id: string, reported: string | null = null) =>
@@ -137,11 +116,9 @@ const tuning = (deviceId: string, variantId: string, status: string) =>
   });
 
 beforeEach(async () => {
-  clock = new SetClock();
-  folder = await mkdtemp(join(tmpdir(), "sartor-collect-"));
-  database = await Database.open("sqlite::memory:");
-  store = await FolderBlobStore.open(folder);
-  blobs = new BlobCatalog(store, new BlobCatalogRepository(database), clock);
+  version = await StoredVersion.open();
+  const { blobs, database } = version;
+  clock = version.clock;
   variants = new VariantsRepository(database);
   bundles = new BundlesRepository(database);
   const replaced: VariantsService["replaced"] = (...page) => variants.findReplaced(...page);
@@ -154,23 +131,8 @@ beforeEach(async () => {
     clock,
     new EventBus(),
   );
-  await insert("model_version", {
-    model: "m",
-    version: "1.0.0",
-    version_id: "version",
-    created_at: 1,
-    manifest: "{}",
-    model_digest: "d",
-    model_bytes: 1,
-    golden_digest: "g",
-    info: "{}",
-    variants: "[]",
-  });
 });
-afterEach(async () => {
-  await database.close();
-  await rm(folder, { recursive: true, force: true });
-});
+afterEach(() => version.close());
 
 describe("a variant that was replaced", () => {
   it("is removed with its bundle when no device needs it: the disk is free, and what is known of it stays", async () => {

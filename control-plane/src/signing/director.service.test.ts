@@ -68,16 +68,16 @@ describe("the director", () => {
   it("renews a timestamp when a device asks for one that is past half of its life, and the rest in its time", async () => {
     await bench.director.publish(order());
     const [timestamp, targets] = [(await file("timestamp")).signed, (await file("targets")).signed];
-    bench.clock.time += 0.4 * DAY;
+    bench.clock.at += 0.4 * DAY;
     expect((await file("timestamp")).signed.version).toBe(timestamp.version);
-    bench.clock.time += 0.2 * DAY;
+    bench.clock.at += 0.2 * DAY;
     expect((await file("timestamp")).signed.version).toBeGreaterThan(timestamp.version);
     expect((await file("targets")).signed.version).toBe(targets.version);
-    bench.clock.time += 4 * DAY;
+    bench.clock.at += 4 * DAY;
     await file("timestamp");
     const renewed = (await file("targets")).signed;
     expect(renewed.version).toBeGreaterThan(targets.version);
-    expect(Date.parse(renewed.expires)).toBeGreaterThan(bench.clock.time);
+    expect(Date.parse(renewed.expires)).toBeGreaterThan(bench.clock.at);
     expect(renewed.targets).toEqual(targets.targets);
   });
 

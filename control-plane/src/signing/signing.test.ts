@@ -125,16 +125,16 @@ describe("the image repository", () => {
     const [first, snapshot] = [read("timestamp").signed.version, read("snapshot").signed.version];
     await bench.image.renew();
     expect(read("timestamp").signed.version).toBe(first);
-    bench.clock.time += 0.6 * DAY;
+    bench.clock.at += 0.6 * DAY;
     await bench.image.renew();
     expect(read("timestamp").signed.version).toBeGreaterThan(first);
     expect(read("snapshot").signed.version).toBe(snapshot);
-    bench.clock.time += 3.5 * DAY;
+    bench.clock.at += 3.5 * DAY;
     await bench.image.renew();
     expect(read("snapshot").signed.version).toBeGreaterThan(snapshot);
     expect(read("timestamp").signed.snapshotMeta.version).toBe(read("snapshot").signed.version);
     expect(await bench.requests.list(false)).toEqual([]);
-    bench.clock.time += 60 * DAY;
+    bench.clock.at += 60 * DAY;
     await bench.families.reconcileAll();
     expect((await bench.requests.list(false)).map(({ role }) => role).sort()).toEqual(["signs", "targets"]);
   });
@@ -160,7 +160,7 @@ describe("the image repository", () => {
   it("has nothing for devices once what people signed has ended", async () => {
     await bench.ceremony();
     const [bundle] = (await bench.release("1.0.0")) as [Digest];
-    bench.clock.time += 91 * DAY;
+    bench.clock.at += 91 * DAY;
     expect(bench.image.signedBundle(bundle)).toBeUndefined();
   });
 

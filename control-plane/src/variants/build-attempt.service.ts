@@ -1,7 +1,7 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Injectable, Logger, type OnModuleInit } from "@nestjs/common";
-import { type BuildEvent, type BuildRequest, buildVariants, type DatasetFile } from "@sartor/onnx";
+import { type BuildEvent, type BuildRequest, buildVariants, type DatasetFile, refusalOf } from "@sartor/onnx";
 import { type ErrorBody, SartorError } from "@sartor/shared/errors";
 import { Clock, Settings, VERSION } from "../config/index.js";
 import { isDatabaseAway } from "../database/index.js";
@@ -94,7 +94,7 @@ export class BuildAttempt implements OnModuleInit {
     try {
       context.progress(overallProgress(build, { percent: 0, step: "preparing", remainingMs: null }));
       const left = await this.withoutKnown(build);
-      if (stepsLeft(left).length > 0) await this.make(left, context);
+      if (stepsLeft(left).length > 0 || (await this.lacksMeasuring(left))) await this.make(left, context);
       await this.finish(buildId);
       return "ended";
     } catch (thrown) {
@@ -126,6 +126,14 @@ export class BuildAttempt implements OnModuleInit {
     // What the attempt before could not announce any more.
     if (build.steps.some(({ status }) => status === "succeeded")) await this.store.announce(build.versionId);
     return (await this.builds.find(build.buildId)) ?? build;
+  }
+
+  /** fp32 is offered before it is measured: an attempt may have ended in between. */
+  private async lacksMeasuring({ versionId, steps, evaluation }: StoredBuild): Promise<boolean> {
+    const made = steps.find(({ name, status }) => name === "fp32" && status === "succeeded");
+    if (made === undefined || evaluation === null) return false;
+    const reference = (await this.variants.offered(versionId)).find(({ variantId }) => variantId === made.variantId);
+    return reference !== undefined && reference.card?.accuracy?.dataset.digest !== evaluation.digest;
   }
 
   private async make(build: StoredBuild, context: AttemptContext): Promise<void> {
@@ -177,7 +185,10 @@ export class BuildAttempt implements OnModuleInit {
         await this.builds.startStep(buildId, event.name);
         break;
       case "refused":
-        await this.builds.endStep(buildId, event.name, { status: "failed", error: event.error });
+        await this.builds.endStep(buildId, event.name, {
+          status: "failed",
+          error: this.explain(buildId, refusalOf(event.error)),
+        });
         break;
       case "evaluated":
         await this.store.setReferenceCard(versionId, event.card);

@@ -1,11 +1,12 @@
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Injectable, type OnModuleDestroy, type OnModuleInit } from "@nestjs/common";
-import { buildVariants, type MadeVariant } from "@sartor/onnx";
+import { buildVariants, type MadeVariant, refusalOf } from "@sartor/onnx";
 import { SartorError } from "@sartor/shared/errors";
 import { variantBuildRequestSchema } from "@sartor/shared/protocol";
 import { Settings } from "../config/index.js";
-import { BlobCatalog, Gate, type ModelVersionRecord } from "../models/index.js";
+import { Gate } from "../http/index.js";
+import { BlobCatalog, type ModelVersionRecord } from "../models/index.js";
 import { parseCard } from "./variant-store.service.js";
 
 /** Longest time for folding a network and counting what it costs, ms: whoever registers a version waits for it. */
@@ -79,7 +80,7 @@ export class ReferenceBuilder implements OnModuleInit, OnModuleDestroy {
         limits: { timeMs: TIME_MS, memoryBytes: this.settings.buildMemoryBytes },
         signal: this.#stopping.signal,
         onEvent: async (event) => {
-          if (event.type === "refused") throw SartorError.fromBody(event.error);
+          if (event.type === "refused") throw refusalOf(event.error);
           if (event.type !== "made") return;
           await keep({ ...event.variant, card: parseCard(event.variant.card) });
           kept = true;

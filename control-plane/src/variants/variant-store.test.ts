@@ -1,29 +1,20 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Logger } from "@nestjs/common";
 import type { MadeVariant } from "@sartor/onnx";
 import type { VariantCard } from "@sartor/shared/protocol";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { Clock, SystemIds } from "../config/index.js";
-import { Database } from "../database/index.js";
+import { SystemIds } from "../config/index.js";
 import { EventBus } from "../events/index.js";
-import { BlobCatalog, BlobCatalogRepository, type BlobTables, type ModelsService } from "../models/index.js";
-import { FolderBlobStore } from "../storage/index.js";
+import type { BlobTables, ModelsService } from "../models/index.js";
+import { CPU_RUNTIME, StoredVersion } from "../testing/stored-version.js";
 import { VariantStore } from "./variant-store.service.js";
 import { explainOfferConflict, VariantsRepository } from "./variants.repository.js";
 import type { VariantTables } from "./variants.tables.js";
 
 Logger.overrideLogger(false);
 
-const clock = new (class extends Clock {
-  override now(): number {
-    return 1;
-  }
-})();
-
-let folder: string;
-let database: Database;
+let version: StoredVersion;
 let events: EventBus;
 let repository: VariantsRepository;
 let store: VariantStore;
@@ -31,59 +22,27 @@ const told: string[] = [];
 
 beforeEach(async () => {
   told.length = 0;
-  folder = await mkdtemp(join(tmpdir(), "sartor-store-"));
-  database = await Database.open("sqlite::memory:");
+  version = await StoredVersion.open();
+  const { blobs, clock, database } = version;
   events = new EventBus();
   events.on("variants.reference_outdated", ({ versionId }) => void told.push(versionId));
   repository = new VariantsRepository(database);
-  const blobs = new BlobCatalog(
-    await FolderBlobStore.open(join(folder, "blobs")),
-    new BlobCatalogRepository(database),
-    clock,
-  );
   const models = { setMacs: async () => undefined } as unknown as ModelsService;
   store = new VariantStore(repository, blobs, models, events, clock, new SystemIds(clock));
-  await database
-    .tables<{ model_version: Record<string, unknown> }>()
-    .insertInto("model_version")
-    .values({
-      model: "m",
-      version: "1.0.0",
-      version_id: "version",
-      created_at: 1,
-      manifest: "{}",
-      model_digest: "d",
-      model_bytes: 1,
-      golden_digest: "g",
-      info: "{}",
-      variants: "[]",
-    })
-    .execute();
 });
-afterEach(async () => {
-  await database.close();
-  await rm(folder, { recursive: true, force: true });
-});
+afterEach(() => version.close());
 
 async function made(text: string, name: MadeVariant["name"] = "fp32"): Promise<MadeVariant> {
-  const [modelPath, goldenPath] = [join(folder, "m"), join(folder, "g")];
+  const [modelPath, goldenPath] = [join(version.folder, "m"), join(version.folder, "g")];
   await writeFile(modelPath, text);
   await writeFile(goldenPath, `golden of ${text}`);
-  const runtime = {
-    adapter: "onnxruntime-node" as const,
-    executionProviders: ["cpu"],
-    intraOpThreads: 1,
-    graphOptimizationLevel: "all" as const,
-    sessionConfig: {},
-    providerOptions: {},
-  };
   return {
     name,
     kind: "fp32",
     modelPath,
     goldenPath,
     golden: { absoluteTolerance: 1 } as never,
-    runtime,
+    runtime: CPU_RUNTIME,
     card: cardOf(""),
   };
 }
@@ -117,7 +76,7 @@ function cardOf(folded: string): VariantCard {
 }
 
 const references = async () =>
-  (await database.tables<BlobTables>().selectFrom("blob_reference").select("owner").execute()).map(
+  (await version.database.tables<BlobTables>().selectFrom("blob_reference").select("owner").execute()).map(
     ({ owner }) => owner,
   );
 const offered = async () => (await repository.offered("version")).map(({ variantId }) => variantId);
@@ -172,7 +131,7 @@ describe("variants of one name", () => {
     const second = await store.keep("version", await made("y"));
     await repository.offer(first, { card: cardOf(""), inputs: null, now: 1 });
     // What PostgreSQL comes to when the other's change was not seen: the one before is not replaced first.
-    const both = database
+    const both = version.database
       .tables<VariantTables>()
       .updateTable("model_variant")
       .set({ status: "offered" })

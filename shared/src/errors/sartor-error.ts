@@ -1,4 +1,4 @@
-import { ERROR_CODES, type ErrorCode, isErrorCode } from "./codes.js";
+import { ERROR_CODES, type ErrorCode, isErrorCode } from "./codes/index.js";
 
 /** Options of a {@link SartorError}. */
 export interface SartorErrorOptions {

@@ -26,19 +26,21 @@ export const enrolmentTokenSchema = z
     "expected an enrolment token: two parts of 43 characters with a dot between",
   );
 
+/** What a device says of itself when it asks to be enrolled, by token or by key. */
+export const newcomerShape = {
+  schemaVersion: z.literal(PROTOCOL_VERSION),
+  /** For a P-256 key that the device made and keeps; its subject is ignored. */
+  csr: csrPemSchema,
+  /** A name that people read; the host name by default. */
+  name: shortTextSchema,
+  emulated: z.boolean(),
+  /** The kinds of hardware that the device is, the most special one first. */
+  hardware: z.array(hardwareIdSchema).min(1).max(8),
+};
+
 /** `POST /api/v1/enrolments`: a device redeems its one-time token. The same token with the same key gets the same certificate again. */
 export const enrolmentRequestSchema = z
-  .object({
-    schemaVersion: z.literal(PROTOCOL_VERSION),
-    token: enrolmentTokenSchema,
-    /** For a P-256 key that the device made and keeps; its subject is ignored. */
-    csr: csrPemSchema,
-    /** A name that people read; the host name by default. */
-    name: shortTextSchema,
-    emulated: z.boolean(),
-    /** The kinds of hardware that the device is, the most special one first. */
-    hardware: z.array(hardwareIdSchema).min(1).max(8),
-  })
+  .object({ ...newcomerShape, token: enrolmentTokenSchema })
   .meta({ id: "EnrolmentRequest" });
 export type EnrolmentRequest = z.infer<typeof enrolmentRequestSchema>;
 

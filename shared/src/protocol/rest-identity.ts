@@ -1,8 +1,7 @@
 import { z } from "zod";
-import { certificatesPemSchema, csrPemSchema, enrolmentTokenSchema } from "./enrolment.js";
+import { certificatesPemSchema, csrPemSchema, enrolmentTokenSchema, newcomerShape } from "./enrolment.js";
 import { countSchema, deviceIdSchema, shortTextSchema, timestampSchema } from "./primitives.js";
 import { hardwareIdSchema } from "./trust.js";
-import { PROTOCOL_VERSION } from "./version.js";
 
 /** SHA-256 of a public key (SubjectPublicKeyInfo, DER), hex: what a device shows and an operator compares. */
 export const keyFingerprintSchema = z.string().regex(/^[0-9a-f]{64}$/, "expected 64 hex digits");
@@ -56,15 +55,7 @@ export type EnrolmentKeyReply = z.infer<typeof enrolmentKeyReplySchema>;
  * `POST /api/v1/enrolments/pending` (devices without a certificate). Answers 200 with an EnrolmentReply once an operator allowed the key,
  * 202 with {@link pendingEnrolmentReplySchema} until then: ask again with the same request.
  */
-export const pendingEnrolmentRequestSchema = z
-  .object({
-    schemaVersion: z.literal(PROTOCOL_VERSION),
-    csr: csrPemSchema,
-    name: shortTextSchema,
-    emulated: z.boolean(),
-    hardware: z.array(hardwareIdSchema).min(1).max(8),
-  })
-  .meta({ id: "PendingEnrolmentRequest" });
+export const pendingEnrolmentRequestSchema = z.object(newcomerShape).meta({ id: "PendingEnrolmentRequest" });
 export type PendingEnrolmentRequest = z.infer<typeof pendingEnrolmentRequestSchema>;
 
 export const pendingEnrolmentReplySchema = z

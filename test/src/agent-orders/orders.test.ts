@@ -63,8 +63,7 @@ describe("a device gets its orders", () => {
   it("and nothing but a look by what a broker may send: false generations neither install nor drive it", async () => {
     await serving(NEVER_MS);
     const before = looks();
-    for (let generation = 2; generation < 3_000; generation++)
-      await device.broker.publishNudge(DEVICE_ID, generation);
+    for (let generation = 2; generation < 3_000; generation++) await device.broker.publishNudge(DEVICE_ID, generation);
     await waitFor("the device to look", () => looks() > before);
     // Three thousand hints within a moment, two looks at two repositories, and pauses that grow.
     expect(looks() - before).toBeLessThanOrEqual(2 * 6);

@@ -12,13 +12,13 @@ import type {
   TuningOrder,
   TuningReport,
 } from "@sartor/shared/protocol";
+import { releaseOf } from "../agent-orders/release-of.js";
 import { TestBroker } from "../link/test-broker.js";
 import { type AgentProcess, startAgentProcess } from "../support/agent-process.js";
 import { freePort } from "../support/control-plane-process.js";
 import { DEVICE_ID, identityAt } from "../support/test-credentials.js";
 import type { TinyBundle } from "../support/tiny-model.js";
 import { waitFor } from "../support/wait-for.js";
-import { releaseOf } from "../agent-orders/release-of.js";
 import { type BundleServer, startBundleServer } from "./bundle-server.js";
 
 /** What a test orders; the rest is filled in. */

@@ -165,7 +165,7 @@ describe("a device that is told to measure other ways to run its model", () => {
     expect(sent).toMatchObject({ status: "succeeded", sequence: 1, verdict: { candidateId: "quick" } });
     expect(device.reported()?.serving).toMatchObject({ state: "ready", bundleId: slow.bundleId });
     expect(device.bundles.sentChunks.length).toBe(sentChunks);
-    // Its order stands in the retained desired state still: it is not measured again.
+    // It stands in the order in force still: it is not measured again.
     await device.killAndRestart();
     await step("done");
     expect(device.reports()).toHaveLength(1);

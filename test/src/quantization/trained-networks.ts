@@ -6,11 +6,20 @@ import { roadSignImages } from "./road-sign-images.js";
 export const TRAINED_SIDE = 64;
 const FROM = TRAINED_SIDE / 2;
 
-/** The networks that `control-plane/onnx/reference/train.py` wrote to a folder, by name; empty where there are none. */
-export function trainedNetworks(folder: string): { readonly name: string; readonly model: Uint8Array }[] {
+/** A network that `control-plane/onnx/reference/train.py` trained, and the seed that it was trained with. */
+export interface TrainedNetwork {
+  readonly name: string;
+  readonly seed: string;
+  readonly model: Uint8Array;
+}
+
+/** The networks that `control-plane/onnx/reference/train.py` wrote to a folder; empty where there are none. */
+export function trainedNetworks(folder: string): TrainedNetwork[] {
   return ["resnet18", "mobilenet-v2"].flatMap((name) => {
     const path = join(folder, `${name}.onnx`);
-    return existsSync(path) ? [{ name: `${name}, trained`, model: new Uint8Array(readFileSync(path)) }] : [];
+    if (!existsSync(path)) return [];
+    const about: { settings: { seed: string } } = JSON.parse(readFileSync(join(folder, `${name}.json`), "utf8"));
+    return [{ name, seed: about.settings.seed, model: new Uint8Array(readFileSync(path)) }];
   });
 }
 

@@ -85,7 +85,7 @@ export class BuildBench {
 /** Runs a build to its end. Every card must be one that the protocol knows. */
 export async function build(
   request: BuildRequest,
-  options: { limits?: BuildLimits; signal?: AbortSignal; onEvent?: (event: BuildEvent) => void } = {},
+  options: { limits?: BuildLimits; signal?: AbortSignal; onEvent?: (event: BuildEvent) => void | Promise<void> } = {},
 ): Promise<Built> {
   const made = new Map<string, MadeVariant>();
   const refused = new Map<string, ErrorBody>();
@@ -94,14 +94,14 @@ export async function build(
   await buildVariants(request, {
     ...(options.limits === undefined ? {} : { limits: options.limits }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
-    onEvent: (event) => {
+    onEvent: async (event) => {
       events.push(event);
       if (event.type === "made") {
         variantCardSchema.parse(event.variant.card);
         made.set(event.variant.name, event.variant);
       } else if (event.type === "refused") refused.set(event.name, event.error);
       else if (event.type === "evaluated") evaluated = variantCardSchema.parse(event.card);
-      options.onEvent?.(event);
+      await options.onEvent?.(event);
     },
   });
   return { made, refused, evaluated, events };

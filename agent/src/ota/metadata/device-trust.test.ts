@@ -66,7 +66,8 @@ const open = (identity = IDENTITY, transport: MetadataTransport = trust.transpor
 const factoryRoot = (repository: "image" | "director", identity = IDENTITY) =>
   join(trustFolderOf(state, identity), repository, "factory-root.json");
 const roots = () => trust.requests.filter((path) => path === TRUST_PATHS.roots).length;
-const answering = (status: number, body: string | Buffer): MetadataTransport =>
+const answering =
+  (status: number, body: string | Buffer): MetadataTransport =>
   async () => ({ status, body: pieces([Buffer.from(body)]) });
 const refused = (code: string) => ({ outcome: "unchanged", reason: expect.objectContaining({ code }) });
 

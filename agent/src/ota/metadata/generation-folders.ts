@@ -7,16 +7,13 @@ import {
   openSync,
   readdirSync,
   readFileSync,
-  readlinkSync,
   renameSync,
   rmSync,
-  symlinkSync,
 } from "node:fs";
-import { basename, join } from "node:path";
+import { dirname, join } from "node:path";
 import { SartorError } from "@sartor/shared/errors";
-import { makeFolderDurably, syncFolder, writeFileDurably } from "../../storage/index.js";
+import { Generations, makeFolderDurably, syncFolder, writeFileDurably } from "../../storage/index.js";
 
-const WORK = "work";
 const CURRENT = "current";
 const FACTORY_ROOT = "factory-root.json";
 
@@ -26,11 +23,14 @@ const FACTORY_ROOT = "factory-root.json";
  */
 export class GenerationFolders {
   readonly folder: string;
-  readonly #generations: string;
+  readonly #work: string;
+  readonly #generations: Generations;
 
   constructor(folder: string) {
     this.folder = folder;
-    this.#generations = join(folder, "generations");
+    const generations = join(folder, "generations");
+    this.#work = join(generations, "work");
+    this.#generations = new Generations({ folder: generations, links: folder });
   }
 
   /** Keeps the root that the device was given when it was set up; everything else is reached from it. */
@@ -53,21 +53,22 @@ export class GenerationFolders {
 
   /** Folders of the generations: the current one, then older ones. Nothing says that they are whole. */
   candidates(): string[] {
-    const current = this.#currentNumber();
-    const numbers = this.#numbers().filter((number) => number !== current);
-    const ordered = [...(current === undefined ? [] : [current]), ...numbers.sort((a, b) => b - a)];
-    return ordered.map((number) => join(this.#generations, String(number)));
+    // No link yet, or something else in its place: the newest generation stands in for it.
+    const current = this.#generations.linked(CURRENT);
+    const others = this.#generations.numbers().filter((number) => number !== current);
+    const ordered = current === undefined ? others : [current, ...others];
+    return ordered.map((number) => this.#generations.path(number));
   }
 
   /** Folder of the current generation. */
   current(): string | undefined {
-    const number = this.#currentNumber();
-    return number === undefined ? undefined : join(this.#generations, String(number));
+    const number = this.#generations.linked(CURRENT);
+    return number === undefined ? undefined : this.#generations.path(number);
   }
 
   /** A folder to build the next generation in, with the files of another one. */
   begin(from: string | undefined): string {
-    const work = join(this.#generations, WORK);
+    const work = this.#work;
     rmSync(work, { recursive: true, force: true });
     mkdirSync(work, { recursive: true, mode: 0o700 });
     if (from === undefined) writeFileDurably(join(work, "root.json"), this.factoryRoot());
@@ -77,46 +78,19 @@ export class GenerationFolders {
 
   /** Makes the folder that {@link begin} gave the current generation; durable when it returns. `from` stays as the one before. */
   commit(from: string | undefined): void {
-    const work = join(this.#generations, WORK);
-    for (const file of readdirSync(work)) syncFile(join(work, file));
-    syncFolder(work);
-    const number = Math.max(0, ...this.#numbers()) + 1;
-    renameSync(work, join(this.#generations, String(number)));
-    syncFolder(this.#generations);
-    const link = join(this.folder, `${CURRENT}.tmp`);
-    rmSync(link, { force: true });
-    symlinkSync(join("generations", String(number)), link);
-    renameSync(link, join(this.folder, CURRENT));
-    syncFolder(this.folder);
-    const kept = new Set([String(number), from === undefined ? "" : basename(from)]);
-    for (const old of this.#numbers().map(String)) {
-      if (!kept.has(old)) rmSync(join(this.#generations, old), { recursive: true, force: true });
-    }
+    for (const file of readdirSync(this.#work)) syncFile(join(this.#work, file));
+    syncFolder(this.#work);
+    const number = this.#generations.next();
+    renameSync(this.#work, this.#generations.path(number));
+    syncFolder(dirname(this.#work));
+    this.#generations.link(CURRENT, number);
+    const before = this.#generations.numbers().find((one) => this.#generations.path(one) === from);
+    this.#generations.keep([number, before]);
   }
 
   /** Drops what {@link begin} gave. */
   discard(): void {
-    rmSync(join(this.#generations, WORK), { recursive: true, force: true });
-  }
-
-  #currentNumber(): number | undefined {
-    try {
-      const number = Number(basename(readlinkSync(join(this.folder, CURRENT))));
-      return Number.isSafeInteger(number) ? number : undefined;
-    } catch {
-      // No link yet, or no link: the newest generation stands in for it.
-      return undefined;
-    }
-  }
-
-  #numbers(): number[] {
-    try {
-      return readdirSync(this.#generations)
-        .filter((name) => /^[1-9]\d{0,14}$/.test(name))
-        .map(Number);
-    } catch {
-      return [];
-    }
+    rmSync(this.#work, { recursive: true, force: true });
   }
 }
 

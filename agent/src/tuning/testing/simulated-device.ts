@@ -37,6 +37,10 @@ export interface Behaviour {
   readonly openMs?: number;
   /** Its process dies at this run, counted over all its processes. */
   readonly diesAtRun?: number;
+  /** How long its process hangs, all its threads busy, before it dies, ms. */
+  readonly dyingMs?: number;
+  /** How long one of its threads spins on after a block, ms. */
+  readonly spinsOnMs?: number;
 }
 
 const NOMINAL_MHZ = 2_000;
@@ -54,10 +58,13 @@ export class SimulatedDevice implements CandidateLoader, ConditionsReader {
   /** How often each candidate was loaded. */
   readonly openings = new Map<string, number>();
   readonly open_ = new Set<CandidateSession>();
+  /** Called when a process was closed. */
+  whenClosed: () => void = () => undefined;
   readonly #behaviours: ReadonlyMap<string, Behaviour>;
   readonly #weather: Weather;
   readonly #runs = new Map<string, number>();
   #ownMs = 0;
+  readonly #spinning: { readonly from: number; readonly ms: number }[] = [];
   #ranUntil = 0;
   #pid = 100;
 
@@ -70,7 +77,8 @@ export class SimulatedDevice implements CandidateLoader, ConditionsReader {
 
   /** CPU time that candidates took, ms. */
   get ownMs(): number {
-    return this.#ownMs;
+    const at = this.clock.monotonic();
+    return this.#spinning.reduce((sum, { from, ms }) => sum + Math.min(ms, at - from), this.#ownMs);
   }
 
   async open(candidate: TuningCandidate, signal: AbortSignal): Promise<CandidateSession> {
@@ -91,6 +99,7 @@ export class SimulatedDevice implements CandidateLoader, ConditionsReader {
       memoryBytes: async () => 50_000_000 + 1_000_000 * factor,
       close: async () => {
         this.open_.delete(session);
+        this.whenClosed();
       },
     };
     this.opened += 1;
@@ -108,14 +117,14 @@ export class SimulatedDevice implements CandidateLoader, ConditionsReader {
       temperatureCelsius: silent ? null : 55,
       throttleEvents: silent ? null : (throttleEvents?.(at) ?? 0),
       powerMilliwatts: silent ? null : 4_000,
-      busyMs: silent ? null : this.#ownMs + (others?.(at) ?? 0),
-      ownMs: silent ? null : this.#ownMs,
+      busyMs: silent ? null : this.ownMs + (others?.(at) ?? 0),
+      ownMs: silent ? null : this.ownMs,
     };
   }
 
   async #run(
     { candidateId, runtime }: TuningCandidate,
-    { runMs, diesAtRun }: Behaviour,
+    { runMs, diesAtRun, dyingMs = 0, spinsOnMs = 0 }: Behaviour,
     factor: number,
     count: number,
     warmUps: number,
@@ -124,8 +133,10 @@ export class SimulatedDevice implements CandidateLoader, ConditionsReader {
     const { noise = 0, spikes, drift, clock, afterPause = 1 } = this.#weather;
     const before = this.#runs.get(candidateId) ?? 0;
     this.#runs.set(candidateId, before + warmUps + count);
-    if (diesAtRun !== undefined && before + warmUps + count >= diesAtRun)
+    if (diesAtRun !== undefined && before + warmUps + count >= diesAtRun) {
+      if (dyingMs > 0) await this.clock.sleep(dyingMs, signal);
       throw new SartorError("SRT_INFERENCE_FAILED", "The process ended.");
+    }
     const times = new Float64Array(warmUps + count);
     let at = this.clock.monotonic();
     const pace = runMs * factor * (at > this.#ranUntil ? afterPause : 1);
@@ -139,6 +150,7 @@ export class SimulatedDevice implements CandidateLoader, ConditionsReader {
     await this.clock.sleep(took, signal);
     this.#ranUntil = this.clock.monotonic();
     this.#ownMs += took * runtime.intraOpThreads;
+    if (spinsOnMs > 0) this.#spinning.push({ from: this.clock.monotonic(), ms: spinsOnMs });
     return times.slice(warmUps);
   }
 

@@ -50,6 +50,8 @@ export class Rig {
   environment = ENVIRONMENT;
   mayMeasure = true;
   fetchError: SartorError | undefined;
+  /** What happens while a bundle is fetched. */
+  whileFetching: () => Promise<void> = async () => undefined;
   reportFails = 0;
   mostResults = 7;
 
@@ -66,6 +68,7 @@ export class Rig {
       loader: this.device,
       store: {
         fetch: async () => {
+          await this.whileFetching();
           if (this.fetchError !== undefined) throw this.fetchError;
         },
         discard: async (keep) => {

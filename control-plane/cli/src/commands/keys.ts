@@ -186,11 +186,7 @@ async function askYes(): Promise<boolean> {
 }
 
 function ringOf({ keys, passphraseFd }: KeyOptions): KeyRing {
-  const passphrases = new PassphraseSource({
-    given: keyPassphrase(),
-    descriptor: passphraseFd,
-    isTerminal: process.stdin.isTTY === true,
-  });
+  const passphrases = new PassphraseSource({ given: keyPassphrase(), descriptor: passphraseFd });
   return new KeyRing({ folder: resolve(keys), passphrases, random: randomBytes });
 }
 

@@ -1,7 +1,6 @@
 import { readSync } from "node:fs";
-import { createInterface } from "node:readline";
-import { Writable } from "node:stream";
 import { SartorError } from "@sartor/shared/errors";
+import { SecretPrompt } from "../secret-prompt.js";
 import type { Passphrases } from "./key-ring.js";
 
 /** Fewest characters of a new passphrase. */
@@ -13,12 +12,15 @@ export interface PassphraseOptions {
   readonly given: string | undefined;
   /** A file descriptor whose first line is the passphrase, as in `3< file`. */
   readonly descriptor: number | undefined;
-  readonly isTerminal: boolean;
 }
 
 /** Passphrases from a file descriptor, else the environment, else a person who is asked without an echo. */
 export class PassphraseSource implements Passphrases {
   readonly #options: PassphraseOptions;
+  readonly #prompt = new SecretPrompt({
+    what: "passphrase",
+    otherwise: "set SARTOR_KEY_PASSPHRASE, or give --passphrase-fd a file descriptor",
+  });
   #common: string | undefined;
 
   constructor(options: PassphraseOptions) {
@@ -26,43 +28,22 @@ export class PassphraseSource implements Passphrases {
   }
 
   async ofKey(name: string): Promise<string> {
-    return this.#given() ?? this.#ask(`Passphrase of ${name}: `);
+    return this.#given() ?? this.#prompt.ask(`Passphrase of ${name}: `);
   }
 
   async ofNewKey(name: string): Promise<string> {
     const given = this.#given();
-    if (given !== undefined) return requireLong(given);
-    const passphrase = requireLong(await this.#ask(`New passphrase of ${name} (${SHORTEST} characters or more): `));
-    if ((await this.#ask("Once more: ")) === passphrase) return passphrase;
-    throw new SartorError("SRT_CONFIG_INVALID", "The two passphrases differ; nothing was made.");
+    if (given === undefined) {
+      return this.#prompt.askNew(`New passphrase of ${name} (${SHORTEST} characters or more): `, requireLong);
+    }
+    requireLong(given);
+    return given;
   }
 
   #given(): string | undefined {
     const { descriptor, given } = this.#options;
     this.#common ??= descriptor === undefined ? given : readFirstLine(descriptor);
     return this.#common;
-  }
-
-  async #ask(question: string): Promise<string> {
-    if (!this.#options.isTerminal) {
-      throw new SartorError(
-        "SRT_CONFIG_INVALID",
-        "No terminal to ask for a passphrase: set SARTOR_KEY_PASSPHRASE, or give --passphrase-fd a file descriptor.",
-      );
-    }
-    process.stderr.write(question);
-    const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
-    const lines = createInterface({ input: process.stdin, output: silent, terminal: true });
-    try {
-      return await new Promise<string>((resolve, reject) => {
-        lines.once("line", resolve);
-        lines.once("SIGINT", () => reject(new SartorError("SRT_CONFLICT", "Interrupted; nothing was signed.")));
-        lines.once("close", () => reject(new SartorError("SRT_CONFIG_INVALID", "No passphrase was entered.")));
-      });
-    } finally {
-      lines.close();
-      process.stderr.write("\n");
-    }
   }
 }
 
@@ -87,7 +68,7 @@ function readFirstLine(descriptor: number): string {
   return line;
 }
 
-function requireLong(passphrase: string): string {
-  if (passphrase.length >= SHORTEST) return passphrase;
-  throw new SartorError("SRT_CONFIG_INVALID", `A passphrase of a key has ${SHORTEST} characters or more.`);
+function requireLong(passphrase: string): void {
+  if (passphrase.length < SHORTEST)
+    throw new SartorError("SRT_CONFIG_INVALID", `A passphrase of a key has ${SHORTEST} characters or more.`);
 }

@@ -4,6 +4,7 @@ import { classificationReport } from "../measure/index.js";
 import { type JudgedVariant, judgeVariant } from "./accuracy-gate.js";
 import { BuildContext, digestOf } from "./build-context.js";
 import type { BuildEvent, BuildLimits, BuildRequest, MadeVariant } from "./build-request.js";
+import { diskFailure } from "./disk-failure.js";
 import { memoryFailure } from "./memory-failure.js";
 import { planConverted } from "./plan-converted.js";
 import { planProgress } from "./plan-progress.js";
@@ -29,10 +30,15 @@ export async function makeVariants(
     const prepared = await prepareNetwork(context);
     await new VariantMaker(context, prepared).run();
   } catch (thrown) {
-    throw memoryFailure(thrown, limits.memoryBytes) ?? thrown;
+    throw endOfBuild(thrown, limits) ?? thrown;
   } finally {
     await context.close();
   }
+}
+
+/** What no variant of the build could survive; undefined for anything that concerns one variant. */
+function endOfBuild(thrown: unknown, { memoryBytes }: BuildLimits): Error | undefined {
+  return memoryFailure(thrown, memoryBytes) ?? diskFailure(thrown);
 }
 
 class VariantMaker {
@@ -75,8 +81,7 @@ class VariantMaker {
       try {
         await emit({ type: "made", variant: await this.#make(name) });
       } catch (thrown) {
-        // No variant could survive that.
-        if (memoryFailure(thrown, this.context.limits.memoryBytes) !== undefined) throw thrown;
+        if (endOfBuild(thrown, this.context.limits) !== undefined) throw thrown;
         await emit({ type: "refused", name, error: SartorError.from(thrown).toBody() });
       }
       this.#progress.finish(`make:${name}`);

@@ -61,7 +61,7 @@ async function fold(context: BuildContext): Promise<{ model: Uint8Array; notes: 
   const { uploaded, golden, request } = context;
   let problem: string;
   try {
-    const folded = await foldModel(uploaded, { inProcess: true });
+    const folded = await foldModel(uploaded, { inProcess: true, folder: request.outputFolder });
     const { passed, largestAbsoluteError } = await runGolden(folded, request.manifest, golden);
     if (passed) return { model: folded, notes: [] };
     problem = `the folded model differs by ${largestAbsoluteError.toPrecision(3)} on the golden vectors`;

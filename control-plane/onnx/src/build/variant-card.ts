@@ -82,7 +82,7 @@ export async function variantCard(
       .filter(({ name }) => !floatLayers.includes(name))
       .slice(0, MOST)
       .map(({ name, operator, reason }) => ({ name: text(name), reason: `${operator}: ${reason}`.slice(0, 1024) })),
-    fusion: plan.linted ? await fusionOf(draft.model, context.processor.name) : null,
+    fusion: plan.linted ? await fusionOf(draft.model, context.processor.name, context.request.outputFolder) : null,
     lineage: {
       ...lineageOf(context, facts.network),
       calibration: calibrated ? (context.request.calibration?.digest ?? null) : null,
@@ -130,8 +130,8 @@ function lineageOf({ request }: BuildContext, { folded }: CardNetwork) {
   };
 }
 
-async function fusionOf(model: Uint8Array, processor: string): Promise<VariantCard["fusion"]> {
-  const { int8Nodes, conversions, unfused } = await lintFusion(model, { inProcess: true });
+async function fusionOf(model: Uint8Array, processor: string, folder: string): Promise<VariantCard["fusion"]> {
+  const { int8Nodes, conversions, unfused } = await lintFusion(model, { inProcess: true, folder });
   return {
     processor: text(processor),
     int8Nodes,

@@ -1,5 +1,6 @@
 import { open, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { OPTIMISE_PREFIX } from "../graph/index.js";
 
 const PARTIAL = ".partial";
 
@@ -24,7 +25,10 @@ export async function writeWhole(folder: string, name: string, bytes: Uint8Array
   return path;
 }
 
-/** Removes what a run that was killed left half-written. */
+/** Removes what a run that was killed left half-written, and what ONNX Runtime was at. */
 export async function removePartial(folder: string): Promise<void> {
-  for (const name of await readdir(folder)) if (name.endsWith(PARTIAL)) await rm(join(folder, name), { force: true });
+  for (const name of await readdir(folder)) {
+    if (!name.endsWith(PARTIAL) && !name.startsWith(OPTIMISE_PREFIX)) continue;
+    await rm(join(folder, name), { recursive: true, force: true });
+  }
 }

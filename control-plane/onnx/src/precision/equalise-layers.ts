@@ -37,6 +37,9 @@ function pairOf(graph: EditableGraph, rectifier: NodeProto): Pair | undefined {
   const [second] = graph.consumers(output);
   if (first === undefined || second === undefined || second.input[0] !== output) return undefined;
   if (!owns(graph, first) || !owns(graph, second)) return undefined;
+  // A Gemm may have one bias for all channels, but each channel would need another.
+  const bias = graph.initializer(first.input[2] ?? "");
+  if (bias !== undefined && elementsOf(shapeOf(bias)) !== computedChannels(graph, first)) return undefined;
   return computedChannels(graph, first) === readChannels(graph, second) ? { first, second } : undefined;
 }
 

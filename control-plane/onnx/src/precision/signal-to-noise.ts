@@ -4,10 +4,14 @@ export interface SignalAndNoise {
   noise: number;
 }
 
-/** Signal-to-quantization-noise ratio in decibels: 10 log10(signal / noise). Infinite without noise, 0 where there is neither. */
+/**
+ * Signal-to-quantization-noise ratio in decibels: 10 log10(signal / noise). Infinite without noise, also where there is no signal either, as
+ * nothing is lost then; minus infinity where noise stands in for no signal, or where one of them is no number, so that it never wins.
+ */
 export function decibels({ signal, noise }: SignalAndNoise): number {
-  if (noise === 0) return signal === 0 ? 0 : Number.POSITIVE_INFINITY;
-  return signal === 0 ? Number.NEGATIVE_INFINITY : 10 * Math.log10(signal / noise);
+  if (noise === 0) return Number.isNaN(signal) ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
+  const ratio = signal / noise;
+  return ratio > 0 ? 10 * Math.log10(ratio) : Number.NEGATIVE_INFINITY;
 }
 
 /** Sum of squares. */

@@ -22,7 +22,7 @@ export interface AffineParameters {
 export type ByteType = typeof ELEMENT.uint8 | typeof ELEMENT.int8;
 
 /** Smallest normal float32: a scale below it becomes 1. */
-const SMALLEST_NORMAL = 2 ** -126;
+export const SMALLEST_NORMAL = 2 ** -126;
 
 /** All integers of a type: what values are clipped to. */
 export function fullRange(type: ByteType): IntegerRange {

@@ -15,6 +15,7 @@ import {
 import type { ValueRange } from "./affine.js";
 import type { KeptNode } from "./plan.js";
 import { emptyToolVersion, PRODUCER } from "./producer.js";
+import { LAYER_OPERATORS } from "./quantizable-layer.js";
 import { notFinite } from "./weights.js";
 
 /** Operators that stay in fp32: float16 is not among their types, or an input of theirs is a coordinate, a count or a probability limit. */
@@ -43,7 +44,7 @@ export interface HalfModel {
  * Converts a folded fp32 model to float16; inputs and outputs stay fp32, with a Cast at each. Nodes that cannot, or whose weights or
  * calibrated values are larger than float16 can express, stay in fp32 between Casts. Deterministic.
  *
- * @throws SartorError SRT_MODEL_NOT_ONNX; SRT_QUANTIZE_NOT_FINITE: a weight is infinite or not a number
+ * @throws SartorError SRT_MODEL_NOT_ONNX; SRT_QUANTIZE_NOT_FINITE: a weight is infinite, or a constant not a number
  */
 export function convertToHalf(model: Uint8Array, options: HalfOptions = {}): HalfModel {
   const graph = EditableGraph.decode(model);
@@ -98,7 +99,8 @@ class HalfWriter {
     for (const name of node.input) {
       const tensor = this.graph.initializer(name);
       if (tensor?.dataType !== ELEMENT.float) continue;
-      if (largest(readFloats(tensor), name) > LARGEST_HALF) return `its constant ${name} is too large for float16`;
+      if (largest(readFloats(tensor), name, isWeight(node, name)) > LARGEST_HALF)
+        return `its constant ${name} is too large for float16`;
     }
     const beyond = [...node.input, ...node.output].find((name) => this.#overflows(name));
     return beyond === undefined ? undefined : `the value ${beyond} is too large for float16`;
@@ -184,12 +186,17 @@ class HalfWriter {
   }
 }
 
-function largest(values: Float32Array, name: string): number {
+/** Largest finite magnitude. Infinite values that are no weights are meant so (masks of attention), and float16 has them, too. */
+function largest(values: Float32Array, name: string, weights: boolean): number {
   let most = 0;
   for (const value of values) {
     const size = Math.abs(value);
-    if (!Number.isFinite(size)) throw notFinite(name);
-    if (size > most) most = size;
+    if (Number.isNaN(size) || (weights && size === Number.POSITIVE_INFINITY)) throw notFinite(name);
+    if (size > most && size !== Number.POSITIVE_INFINITY) most = size;
   }
   return most;
+}
+
+function isWeight({ opType, input }: NodeProto, name: string): boolean {
+  return LAYER_OPERATORS.has(opType) && input.indexOf(name) > 0;
 }

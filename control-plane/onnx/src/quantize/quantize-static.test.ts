@@ -9,8 +9,8 @@ const recipe = STATIC_RECIPES.u8s8;
 const unit = { minimum: -1, maximum: 1 };
 const image = { x: [-1, 2, 4, 4] };
 
-function quantize(sketch: GraphSketch, ranges: Record<string, ValueRange>) {
-  const variant = quantizeStatic(sketchModel(sketch), { recipe, ranges: new Map(Object.entries(ranges)) });
+function quantize(sketch: GraphSketch, ranges: Record<string, ValueRange>, by = recipe) {
+  const variant = quantizeStatic(sketchModel(sketch), { recipe: by, ranges: new Map(Object.entries(ranges)) });
   const graph = EditableGraph.decode(variant.model);
   const constant = (name: string) => {
     const tensor = graph.initializer(name);
@@ -35,6 +35,67 @@ describe("static quantization", () => {
     expect(constant("w_quantized")).toEqual(Int8Array.of(0, 0, 127, -64));
   });
 
+  it.each(["u8s8", "u8s8-reduced", "s8s8"] as const)(
+    "leaves room in 32 bits for what the weights add to a large bias, by %s",
+    (name) => {
+      const inputs = 576;
+      const wide: GraphSketch = {
+        inputs: { x: [-1, inputs, 1, 1] },
+        constants: [
+          makeTensor("w", ELEMENT.float, [2, inputs, 1, 1], new Float32Array(2 * inputs).fill(1e-7)),
+          makeTensor("b", ELEMENT.float, [2], Float32Array.of(0.5, -0.5)),
+        ],
+        nodes: [["Conv", ["x", "w", "b"], ["y"]]],
+      };
+      const { constant } = quantize(wide, { x: { minimum: 0, maximum: 1 }, y: unit }, STATIC_RECIPES[name]);
+      const weights = constant("w_quantized") as Int8Array;
+      for (const [channel, bias] of (constant("b_quantized") as Int32Array).entries()) {
+        const sum = weights
+          .subarray(channel * inputs, (channel + 1) * inputs)
+          .reduce((total, value) => total + Math.abs(value), 0);
+        expect(Math.abs(bias) + 255 * sum).toBeLessThan(2 ** 31);
+        expect(bias * ((constant("b_quantized_scale") as Float32Array)[channel] ?? 0)).toBeCloseTo(
+          channel === 0 ? 0.5 : -0.5,
+          6,
+        );
+      }
+    },
+  );
+
+  it.each([0, 1e-42])("keeps the bias of a channel whose weights are %d, however coarse its input is", (nothing) => {
+    const weight = makeTensor("w", ELEMENT.float, [2, 2, 1, 1], Float32Array.of(nothing, 0, 1, -0.5));
+    const bias = makeTensor("b", ELEMENT.float, [2], Float32Array.of(0.3, 0.3));
+    const { constant } = quantize(conv(weight, bias), { x: { minimum: 0, maximum: 1e6 }, y: unit });
+    const [only = 0] = constant("b_quantized") as Int32Array;
+    const [scale = 0] = constant("b_quantized_scale") as Float32Array;
+    expect(only * scale).toBeCloseTo(0.3, 6);
+    // The scale of the other channel is what its weights ask for.
+    expect((constant("w_scale") as Float32Array)[1]).toBe(Math.fround(1 / 127));
+    expect(constant("w_quantized")).toEqual(Int8Array.of(0, 0, 127, -64));
+  });
+
+  it("takes a scale for a shared channel without weights that fits the biases of all layers that share it", () => {
+    const shared: GraphSketch = {
+      inputs: image,
+      constants: [
+        makeTensor("w", ELEMENT.float, [2, 2, 1, 1], Float32Array.of(0, 0, 1, 1)),
+        makeTensor("b", ELEMENT.float, [2], Float32Array.of(1e-3, 0)),
+        makeTensor("c", ELEMENT.float, [2], Float32Array.of(500, 0)),
+      ],
+      nodes: [
+        ["Conv", ["x", "w", "b"], ["a"]],
+        ["Conv", ["a", "w", "c"], ["y"]],
+      ],
+    };
+    const { constant } = quantize(shared, { x: unit, a: unit, y: unit });
+    for (const [name, wanted] of Object.entries({ b: 1e-3, c: 500 })) {
+      const [only = 0] = constant(`${name}_quantized`) as Int32Array;
+      const [scale = 0] = constant(`${name}_quantized_scale`) as Float32Array;
+      expect(Math.abs(only * scale - wanted)).toBeLessThan(1e-3);
+      expect(Math.abs(only)).toBeLessThan(2 ** 31 - 1);
+    }
+  });
+
   it("enlarges a weight's scale where its bias would not fit into 32 bits", () => {
     const weight = makeTensor("w", ELEMENT.float, [2, 2, 1, 1], Float32Array.of(1e-9, 1e-9, 1, 1));
     const bias = makeTensor("b", ELEMENT.float, [2], Float32Array.of(5, 5));
@@ -47,6 +108,26 @@ describe("static quantization", () => {
     expect(fitted * scale).toBeCloseTo(5, 3);
     expect(fitted).toBeLessThan(2 ** 31 - 1);
   });
+
+  it.each(["u8s8", "s8s8"] as const)(
+    "cuts off by %s what a ReLU cuts off, even one that never let anything pass",
+    (name) => {
+      const rectified: GraphSketch = {
+        inputs: image,
+        constants: [ramp("w", [2, 2, 1, 1])],
+        nodes: [
+          ["Conv", ["x", "w"], ["c"]],
+          ["Relu", ["c"], ["y"]],
+        ],
+      };
+      const zero = { minimum: 0, maximum: 0 };
+      const ranges = { x: unit, c: { minimum: -3, maximum: 0 }, y: zero };
+      const { activations, graph } = quantize(rectified, ranges, STATIC_RECIPES[name]);
+      expect(graph.nodes.some(({ opType }) => opType === "Relu")).toBe(false);
+      // Q clips at its least integer: that must stand for 0.
+      expect(activations.get("y")).toEqual({ scale: 1, zeroPoint: name === "u8s8" ? 0 : -128 });
+    },
+  );
 
   it("refuses weights and biases that are no numbers, by name", () => {
     const bad = makeTensor("w", ELEMENT.float, [2, 2, 1, 1], Float32Array.of(0, Number.NaN, 1, 1));

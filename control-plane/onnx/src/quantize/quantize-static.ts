@@ -11,12 +11,12 @@ import {
   shapeOf,
 } from "../graph/index.js";
 import { type AffineParameters, affineOf, integerRange, quantizeValues, type ValueRange } from "./affine.js";
-import { fitScalesToBias, quantizeBias } from "./biases.js";
+import { type BiasUse, fitScalesToBias, leaveRoomForSums, quantizeBias, scaleEmptyChannels } from "./biases.js";
 import type { KeptNode, PlannedLayer, QuantizationPlan } from "./plan.js";
 import { planQuantization } from "./plan-quantization.js";
 import { emptyToolVersion, PRODUCER } from "./producer.js";
 import type { StaticRecipe } from "./recipe.js";
-import { notFinite, quantizeWeight, type WeightValues, weightScales } from "./weights.js";
+import { emptyChannels, notFinite, quantizeWeight, type WeightValues, weightScales } from "./weights.js";
 
 export interface StaticQuantizationOptions {
   readonly recipe: StaticRecipe;
@@ -49,7 +49,8 @@ export interface QuantizedModel {
 
 /**
  * Quantizes a folded fp32 model to int8 with Q and DQ nodes. The same input gives the same bytes. Scales, zero points and integers equal
- * those of onnxruntime.quantization 1.30 for equal ranges.
+ * those of onnxruntime.quantization 1.30 for equal ranges, except where these lose a value: a channel without weights gets a scale that suits
+ * its bias, a bias near the end of int32 leaves room for what the weights add, and a ReLU that never let anything pass keeps its effect.
  *
  * @throws SartorError SRT_MODEL_NOT_ONNX, SRT_QUANTIZE_OPSET, SRT_QUANTIZE_UNSUPPORTED, SRT_QUANTIZE_NOTHING,
  *   SRT_QUANTIZE_NOT_FINITE: a weight; SRT_CALIBRATION_INCOMPLETE: a range is missing
@@ -71,30 +72,51 @@ export function quantizeStatic(model: Uint8Array, options: StaticQuantizationOpt
   return { model: graph.encode(), layers, kept: plan.kept, activations: writer.activations };
 }
 
+/** A weight with its scales, and the name of its values behind the DQ once they are written. */
+interface WeightEntry {
+  readonly weight: WeightValues;
+  readonly scales: Float32Array;
+  dequantized?: string;
+}
+
 /** Carries a plan out on its graph. */
 class QdqWriter {
   readonly activations = new Map<string, AffineParameters>();
-  readonly #weights = new Map<string, { weight: WeightValues; scales: Float32Array; dequantized?: string }>();
+  readonly #weights = new Map<string, WeightEntry>();
+  /** Results of ReLUs and Clips that vanish. */
+  readonly #rectified: ReadonlySet<string>;
 
   constructor(
     private readonly graph: EditableGraph,
     private readonly plan: QuantizationPlan,
     private readonly options: StaticQuantizationOptions,
-  ) {}
+  ) {
+    this.#rectified = new Set(plan.vanishing.flatMap(({ output }) => output));
+  }
 
   write(): void {
     for (const { value, like } of this.plan.activations) this.activations.set(value, this.#parametersOf(like));
     const layers = this.plan.layers.map((layer) => ({ layer, bias: this.#biasOf(layer) }));
     // All biases first: each may enlarge the scales of a weight that several layers share.
-    for (const { layer, bias } of layers) {
-      const { scales } = this.#weightOf(layer);
-      if (bias !== undefined && this.options.recipe.quantizedBiases)
-        fitScalesToBias(bias, this.#inputScale(layer), scales);
-    }
+    if (this.options.recipe.quantizedBiases) this.#fitScales(layers);
     for (const { layer, bias } of layers) this.#writeLayer(layer, bias);
     for (const name of this.plan.constants) this.#writeConstant(name);
     for (const node of this.plan.vanishing) this.#vanish(node.input[0] ?? "", node.output[0] ?? "", node);
     for (const { value, like } of this.plan.activations) this.#writeActivation(value, like);
+  }
+
+  #fitScales(layers: readonly { readonly layer: PlannedLayer; readonly bias: Float32Array | undefined }[]): void {
+    const uses = new Map<WeightEntry, BiasUse[]>();
+    for (const { layer, bias } of layers) {
+      if (bias === undefined) continue;
+      const entry = this.#weightOf(layer);
+      uses.set(entry, [...(uses.get(entry) ?? []), { bias, inputScale: this.#inputScale(layer) }]);
+    }
+    for (const [{ weight, scales }, biases] of uses) {
+      scaleEmptyChannels(emptyChannels(weight, this.options.recipe.reducedWeights), biases, scales);
+      for (const { bias, inputScale } of biases) fitScalesToBias(bias, inputScale, scales);
+      for (const { bias, inputScale } of biases) leaveRoomForSums(bias, inputScale, weight, scales);
+    }
   }
 
   #parametersOf(value: string): AffineParameters {
@@ -105,7 +127,12 @@ class QdqWriter {
       });
     }
     const { activation, symmetricActivations } = this.options.recipe;
-    return affineOf(range, integerRange(activation, symmetricActivations), symmetricActivations);
+    const integers = integerRange(activation, symmetricActivations);
+    const parameters = affineOf(range, integers, symmetricActivations);
+    // A range of nothing has no zero point to speak of, but what a vanished ReLU cut off must be cut off by Q still.
+    return this.#rectified.has(value) && range.minimum >= 0 && parameters.zeroPoint !== integers.minimum
+      ? { ...parameters, zeroPoint: integers.minimum }
+      : parameters;
   }
 
   #inputScale(layer: PlannedLayer): number {
@@ -113,7 +140,7 @@ class QdqWriter {
   }
 
   /** Weight of a layer with alpha of Gemm multiplied in; layers with the same weight and axis share one. */
-  #weightOf(layer: PlannedLayer) {
+  #weightOf(layer: PlannedLayer): WeightEntry {
     const alpha = layer.node.opType === "Gemm" ? floatAttribute(layer.node, "alpha", 1) : 1;
     const key = `${layer.weight}\n${layer.axis}\n${alpha}`;
     let entry = this.#weights.get(key);

@@ -33,8 +33,35 @@ function eachRun({ shape, axis }: WeightValues, visit: (channel: number, start: 
  * @throws SartorError SRT_QUANTIZE_NOT_FINITE: a value that is infinite or not a number
  */
 export function weightScales(weight: WeightValues, reduced: boolean): Float32Array {
-  const channels = weight.shape[weight.axis] ?? 1;
-  const largest = new Float32Array(channels);
+  return largestByChannel(weight).map((size) => scaleOf(size, reduced));
+}
+
+/** Channels of which every weight becomes 0, whatever their scale: all zeros, or too small for any. */
+export function emptyChannels(weight: WeightValues, reduced: boolean): number[] {
+  const largest = largestByChannel(weight);
+  return Array.from(largest.keys()).filter((channel) => {
+    const size = largest[channel] ?? 0;
+    return scaleOf(size, reduced) === 1 && size < 0.5;
+  });
+}
+
+/** Sum of the magnitudes of each channel's integers. */
+export function magnitudesOf(weight: WeightValues, integers: Int8Array): Float64Array {
+  const sums = new Float64Array(weight.shape[weight.axis] ?? 1);
+  eachRun(weight, (channel, start, length) => {
+    let sum = 0;
+    for (let index = start; index < start + length; index++) sum += Math.abs(integers[index] ?? 0);
+    sums[channel] = (sums[channel] ?? 0) + sum;
+  });
+  return sums;
+}
+
+function scaleOf(size: number, reduced: boolean): number {
+  return affineOf({ minimum: -size, maximum: size }, integerRange(ELEMENT.int8, true, reduced), true).scale;
+}
+
+function largestByChannel(weight: WeightValues): Float32Array {
+  const largest = new Float32Array(weight.shape[weight.axis] ?? 1);
   eachRun(weight, (channel, start, length) => {
     for (let index = start; index < start + length; index++) {
       const size = Math.abs(weight.values[index] ?? 0);
@@ -42,9 +69,7 @@ export function weightScales(weight: WeightValues, reduced: boolean): Float32Arr
       if (size > (largest[channel] ?? 0)) largest[channel] = size;
     }
   });
-  const scaleOf = (size: number) =>
-    affineOf({ minimum: -size, maximum: size }, integerRange(ELEMENT.int8, true, reduced), true).scale;
-  return largest.map(scaleOf);
+  return largest;
 }
 
 /** An SRT_QUANTIZE_NOT_FINITE about a tensor. */

@@ -1,5 +1,5 @@
 import { SartorError } from "@sartor/shared/errors";
-import { runWorker, type WorkerProblem } from "../worker/index.js";
+import { refusalOf, runWorker, type WorkerProblem } from "../worker/index.js";
 import type { VerifiedModel, VerifyReply, VerifyRequest } from "./messages.js";
 
 /** Bounds of one verification. */
@@ -37,7 +37,7 @@ export async function verifyModel(
     failure: (problem) => new SartorError("SRT_MODEL_UNSUPPORTED", `The model ${sentenceOf(problem)}.`),
   });
   if (reply.ok) return reply.verified;
-  throw SartorError.fromBody(reply.error);
+  throw refusalOf(reply.error);
 }
 
 function sentenceOf(problem: WorkerProblem): string {

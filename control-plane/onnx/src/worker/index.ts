@@ -1,2 +1,3 @@
+export * from "./refusal-of.js";
 export * from "./run-worker.js";
 export * from "./volunteer-for-out-of-memory.js";

@@ -41,9 +41,12 @@ export interface WorkerJob<Message, Answer> {
 
 const WATCH_INTERVAL_MS = 100;
 
+/** Longest wait for a killed process to be gone, ms: only one that hangs in the kernel takes so long. */
+const KILL_MS = 10_000;
+
 /**
- * Runs a job in a process of its own, so that whatever a model does to the decoder or to ONNX Runtime, the caller lives on. The process is
- * gone when this ends.
+ * Runs a job in a process of its own, so that whatever a model does to the decoder or to ONNX Runtime, the caller lives on. When this ends,
+ * however it does, the process is gone and `receive` has ended what it was about.
  *
  * @throws what `failure` makes of a problem, what `receive` throws, and the signal's reason
  */
@@ -56,11 +59,7 @@ export async function runWorker<Message, Answer>(job: WorkerJob<Message, Answer>
     serialization: "advanced",
     stdio: ["ignore", "ignore", "ignore", "ipc"],
   });
-  try {
-    return await answerOf(child, job);
-  } finally {
-    child.kill("SIGKILL");
-  }
+  return answerOf(child, job);
 }
 
 function answerOf<Message, Answer>(child: ChildProcess, job: WorkerJob<Message, Answer>): Promise<Answer> {
@@ -98,12 +97,25 @@ function answerOf<Message, Answer>(child: ChildProcess, job: WorkerJob<Message, 
   });
   signal?.addEventListener("abort", onAbort, { once: true });
   send(job.request);
-  return promise.finally(() => {
+  return promise.finally(async () => {
     ended = true;
     clearTimeout(timer);
     clearInterval(watch);
     signal?.removeEventListener("abort", onAbort);
+    await end(child);
+    await queue;
   });
+}
+
+/** Kills a process and waits until its memory is free and its files are closed. */
+async function end(child: ChildProcess): Promise<void> {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  child.once("exit", () => resolve());
+  const timer = setTimeout(resolve, KILL_MS);
+  child.kill("SIGKILL");
+  await promise;
+  clearTimeout(timer);
 }
 
 /** Resident size of a process, bytes; 0 where the system does not tell (proc(5), /proc/[pid]/status). */

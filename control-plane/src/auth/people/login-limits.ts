@@ -1,7 +1,6 @@
 import { Injectable } from "@nestjs/common";
 import { Clock, Settings } from "../../config/index.js";
-import { RateLimiter } from "../../http/index.js";
-import { rateLimited } from "../strangers-limit.js";
+import { RateLimiter, rateLimited } from "../../http/index.js";
 
 /** How often an address may try to log in, and how often anybody may try one user's password. */
 @Injectable()

@@ -1,9 +1,10 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Clock, loadSettings, PublicAddresses, type Settings, SystemIds } from "../../config/index.js";
+import { loadSettings, PublicAddresses, type Settings, SystemIds } from "../../config/index.js";
 import { Database } from "../../database/index.js";
 import { EventBus } from "../../events/index.js";
+import { SetClock } from "../../testing/set-clock.js";
 import { OperatorToken } from "../operator-token.js";
 import { ApiTokens } from "../people/api-tokens.service.js";
 import { CredentialsRepository } from "../people/credentials.repository.js";
@@ -15,14 +16,6 @@ import { PasswordHasher } from "../people/password-hasher.js";
 import { PeopleRepository } from "../people/people.repository.js";
 import { Sessions } from "../people/sessions.service.js";
 import { Users } from "../people/users.service.js";
-
-/** For tests: a clock that stands until it is moved. */
-export class SetClock extends Clock {
-  at = 1_800_000_000_000;
-  override now(): number {
-    return this.at;
-  }
-}
 
 /** What passwords of tests are hashed with: quick, and not for use. */
 export const QUICK_COST: PasswordCost = { algorithm: "argon2id", m: 64, t: 1, p: 1 };
@@ -65,7 +58,7 @@ export class TestPeople {
 
   static async open(environment: Record<string, string> = {}): Promise<TestPeople> {
     const folder = await mkdtemp(join(tmpdir(), "sartor-people-"));
-    const clock = new SetClock();
+    const clock = new SetClock(1_800_000_000_000);
     const settings = loadSettings({ SARTOR_STATE_DIR: folder, SARTOR_LOGINS_PER_MINUTE: "100", ...environment });
     const database = await Database.open(`sqlite:${join(folder, "db.sqlite")}`);
     return new TestPeople(folder, database, clock, settings, await OperatorToken.load(folder, new SystemIds(clock)));

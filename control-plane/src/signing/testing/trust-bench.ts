@@ -4,10 +4,11 @@ import type { Digest, VariantKind } from "@sartor/shared/protocol";
 import { familyPaths } from "@sartor/shared/protocol";
 import { Metadata, Root, Targets } from "@tufjs/models";
 import type { BundlesService } from "../../bundles/index.js";
-import { Clock, type Ids, loadSettings, SystemIds } from "../../config/index.js";
+import { type Ids, loadSettings, SystemIds } from "../../config/index.js";
 import { Database } from "../../database/index.js";
 import { EventBus } from "../../events/index.js";
 import type { ModelsService } from "../../models/index.js";
+import { SetClock } from "../../testing/set-clock.js";
 import { DirectorRepository } from "../director.repository.js";
 import { DirectorService } from "../director.service.js";
 import { keyIdOf, publicHexOf, type SigningKey, signMetadata, tufKey } from "../ed25519.js";
@@ -19,14 +20,6 @@ import { SigningRequests } from "../signing-requests.service.js";
 import { TrustRepository } from "../trust.repository.js";
 
 export const DAY = 86_400_000;
-
-/** A clock that only moves when it is told to. */
-export class SetClock extends Clock {
-  time = Date.parse("2026-06-01T12:00:00Z");
-  override now(): number {
-    return this.time;
-  }
-}
 
 export function newKey(): SigningKey {
   const { privateKey } = generateKeyPairSync("ed25519");
@@ -104,7 +97,7 @@ export const base64 = (metadata: Metadata<Root> | Metadata<Targets>): string =>
 
 /** The signing module on a real database, with models and bundles that a test chooses. */
 export class TrustBench {
-  readonly clock = new SetClock();
+  readonly clock = new SetClock(Date.parse("2026-06-01T12:00:00Z"));
   readonly ids: Ids = new SystemIds(this.clock);
   readonly keys = new MemoryKeys();
   readonly events = new EventBus();

@@ -5,3 +5,4 @@ export { ELEMENT_WIDTH, ELEMENTS, type Element } from "./elements.js";
 export { type ByteSource, completeLayout, cutByContent, type Layout, MOST_STRETCHES, type Stretch } from "./layout.js";
 export { makeDelta, PIECE_BYTES } from "./make-delta.js";
 export type { LaidOutFile } from "./match-stretches.js";
+export { type CreateHash, type Zstd, zstdTools } from "./zstd-tools.js";

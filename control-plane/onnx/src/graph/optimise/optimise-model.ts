@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SartorError } from "@sartor/shared/errors";
-import { runWorker, type WorkerProblem } from "../../worker/index.js";
+import { refusalOf, runWorker, type WorkerProblem } from "../../worker/index.js";
 import { EditableGraph } from "../editable-graph.js";
 import type { OptimisationLevel, OptimiseReply, OptimiseRequest } from "./messages.js";
 import { optimiseFile } from "./optimise-file.js";
@@ -16,8 +16,12 @@ export interface OptimiseOptions {
   readonly signal?: AbortSignal;
   /** Optimises in this process: for a caller that is a worker itself, whose time and memory are bounded. */
   readonly inProcess?: boolean;
+  /** Folder to work in, the system's for temporary files when absent. A process that may be killed names one that somebody else clears. */
+  readonly folder?: string;
 }
 
+/** Names of the folders in which ONNX Runtime works begin so. */
+export const OPTIMISE_PREFIX = "sartor-optimise-";
 const DEFAULT_TIME_MS = 120_000;
 const PROGRAM = new URL("./optimise-worker.js", import.meta.url);
 
@@ -29,7 +33,7 @@ const PROGRAM = new URL("./optimise-worker.js", import.meta.url);
  */
 export async function optimiseModel(model: Uint8Array, options: OptimiseOptions): Promise<Uint8Array> {
   options.signal?.throwIfAborted();
-  const folder = await mkdtemp(join(tmpdir(), "sartor-optimise-"));
+  const folder = await mkdtemp(join(options.folder ?? tmpdir(), OPTIMISE_PREFIX));
   try {
     const request: OptimiseRequest = {
       inputPath: join(folder, "input.onnx"),
@@ -66,7 +70,7 @@ async function runProgram(request: OptimiseRequest, options: OptimiseOptions): P
     receive: (answer) => answer,
     failure: (problem) => new SartorError("SRT_MODEL_UNSUPPORTED", `The model ${sentenceOf(problem)}.`),
   });
-  if (!reply.ok) throw SartorError.fromBody(reply.error);
+  if (!reply.ok) throw refusalOf(reply.error);
 }
 
 function sentenceOf(problem: WorkerProblem): string {

@@ -1,4 +1,12 @@
-import { SartorError } from "@sartor/shared/errors";
+import { rateLimited } from "./rate-limited.js";
+
+/** How much work a {@link Gate} takes. */
+export interface GateLimits {
+  readonly atOnce: number;
+  readonly waiting: number;
+  /** After how long those who are turned away may try again, ms; 10 s by default. */
+  readonly tryAgainMs?: number;
+}
 
 /** Lets so many pieces of work in at once, so many wait, and turns the rest away. */
 export class Gate {
@@ -6,18 +14,15 @@ export class Gate {
   readonly #waiting: (() => void)[] = [];
 
   constructor(
-    private readonly limits: { readonly atOnce: number; readonly waiting: number },
+    private readonly limits: GateLimits,
     private readonly what: string,
   ) {}
 
   /** @throws SartorError SRT_RATE_LIMITED when too much waits already */
   async run<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#running >= this.limits.atOnce) {
-      if (this.#waiting.length >= this.limits.waiting) {
-        throw new SartorError("SRT_RATE_LIMITED", `Too many ${this.what} wait already; try again in a while.`, {
-          details: { retryAfterSeconds: 10 },
-        });
-      }
+    const { atOnce, waiting, tryAgainMs = 10_000 } = this.limits;
+    if (this.#running >= atOnce) {
+      if (this.#waiting.length >= waiting) throw rateLimited(`Too many ${this.what} wait already`, tryAgainMs);
       // The one that ends hands its place over, so the count stays.
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     } else {

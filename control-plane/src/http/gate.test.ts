@@ -11,7 +11,11 @@ describe("a gate", () => {
       order.push("two");
       return "two";
     });
-    await expect(gate.run(async () => "three")).rejects.toMatchObject({ code: "SRT_RATE_LIMITED" });
+    await expect(gate.run(async () => "three")).rejects.toMatchObject({
+      code: "SRT_RATE_LIMITED",
+      message: "Too many jobs wait already; try again in 10 s.",
+      details: { retryAfterSeconds: 10 },
+    });
     expect(order).toEqual([]);
     first.resolve("one");
     expect(await Promise.all([one, two])).toEqual(["one", "two"]);
