@@ -77,7 +77,10 @@ export class OrderFollower {
 
   /** Somebody says that there is an order of this generation. */
   nudge({ generation }: { readonly generation: number }): void {
-    if (generation <= this.#generation) return this.#ask(HINT_SPREAD_MS);
+    if (generation <= this.#generation) {
+      this.#ask(HINT_SPREAD_MS);
+      return;
+    }
     this.#claimed = Math.max(this.#claimed, generation);
     this.#isUrgent = true;
     this.#ask(0);

@@ -367,7 +367,13 @@ describe("a device that follows signed releases", () => {
     machine.dispose();
   });
 
-  it("raises the floor at the next start when the power went between the commit and the floor", async () => {
+  it.each([
+    ["by the same order", undefined],
+    [
+      "while nothing is ordered any more",
+      { desired: { ...released(first, 2, 1).desired, deployment: null }, bundles: new Map() },
+    ],
+  ])("raises the floor at the next start when the power went between the commit and the floor, %s", async (_, next) => {
     const machine = new Machine(source(), () => true);
     const floors = machine.floors;
     const set = floors.set.bind(floors);
@@ -378,7 +384,7 @@ describe("a device that follows signed releases", () => {
     expect(machine.journal?.committed).toMatchObject({ bundleId: first.bundleId, releaseCounter: 4 });
     expect(floors.size).toBe(0);
     floors.set = set;
-    await machine.boot();
+    await machine.boot(next);
     expect(floors.get("road-sign")).toBe(4);
     machine.dispose();
   });

@@ -79,9 +79,7 @@ export class BundlesRepository {
       .select("bundle_id")
       .where(({ not, exists, selectFrom }) =>
         not(
-          exists(
-            selectFrom("bundle_file").select("name").whereRef("bundle_file.bundle_id", "=", "bundle.bundle_id"),
-          ),
+          exists(selectFrom("bundle_file").select("name").whereRef("bundle_file.bundle_id", "=", "bundle.bundle_id")),
         ),
       )
       .execute();

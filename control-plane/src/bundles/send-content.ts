@@ -93,9 +93,7 @@ function rangeOf(
   if (range.kind === "whole") return undefined;
   if (range.kind === "part") return { start: range.start, end: range.end };
   reply.header("content-range", `bytes */${totalBytes}`);
-  throw new SartorError(
-    "SRT_RANGE_NOT_SATISFIABLE",
-    `The content has ${totalBytes} bytes; "${wanted}" lies outside.`,
-    { details: { totalBytes } },
-  );
+  throw new SartorError("SRT_RANGE_NOT_SATISFIABLE", `The content has ${totalBytes} bytes; "${wanted}" lies outside.`, {
+    details: { totalBytes },
+  });
 }

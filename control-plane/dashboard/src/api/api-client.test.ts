@@ -88,6 +88,14 @@ describe("reading from the control plane", () => {
     expect(refusals()).toBe(1);
   });
 
+  it("keeps whoever typed a wrong present password signed in", async () => {
+    const body = { error: { code: "SRT_LOGIN_FAILED", message: "The present password is wrong." } };
+    const { client, refusals } = clientWith(() => ({ status: 401, body }));
+    const change = { current: "not this one", next: "whatever it is" };
+    await expect(client.people.changePassword(change, signal)).rejects.toMatchObject(body.error);
+    expect(refusals()).toBe(0);
+  });
+
   it("has a code for a proxy's error page, and for a control plane that cannot be reached", async () => {
     const proxy = clientWith(() => ({ status: 502, body: "<html>Bad gateway</html>" }));
     await expect(proxy.client.system(signal)).rejects.toMatchObject({ code: "HTTP_502", status: 502 });
