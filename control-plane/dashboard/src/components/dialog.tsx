@@ -17,11 +17,13 @@ export function Dialog({ title, wide, onClose, children }: DialogProps) {
   const gone = useRef(false);
   useEffect(() => {
     const element = dialog.current;
+    const before = document.activeElement;
     element?.showModal();
     return () => {
-      // Closed before it is taken out: only a dialog that closes gives the focus back.
       gone.current = true;
       element?.close();
+      // The browser gives it back only where the dialog still had it: a button that was disabled meanwhile has lost it.
+      if (before instanceof HTMLElement) before.focus();
     };
   }, []);
   return (
