@@ -93,7 +93,7 @@ describe.skipIf(CHROMIUM === undefined)("who a device is, on the dashboard", () 
     await form.getByRole("button", { name: "Make a token" }).click();
     const token = await tokenShown();
     await page.getByRole("button", { name: "Done" }).click();
-    expect(await page.getByText(token).count()).toBe(0);
+    await page.getByText(token).waitFor({ state: "detached" });
     const wrong = await redeem(controlPlane, { token, hardware: ["linux-x64"] });
     expect(wrong.body.error.code).toBe("SRT_ENROLMENT_SCOPE");
     expect((await redeem(controlPlane, { token, hardware: ["linux-arm64"] })).status).toBe(200);

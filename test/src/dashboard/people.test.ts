@@ -164,7 +164,7 @@ describe.skipIf(CHROMIUM === undefined)("people on the dashboard", () => {
     await dialog.getByRole("button", { name: "Make it" }).click();
     const token = (await page.getByRole("dialog", { name: "The new API token" }).locator("pre").innerText()).trim();
     await page.getByRole("button", { name: "Done" }).click();
-    expect(await page.getByText(token).count()).toBe(0);
+    await page.getByText(token).waitFor({ state: "detached" });
     const status = async (path: string) => (await rest(controlPlane, "GET", path, undefined, `Bearer ${token}`)).status;
     expect(await status("/api/v1/devices")).toBe(200);
     expect(await status("/api/v1/rollouts")).toBe(403);
