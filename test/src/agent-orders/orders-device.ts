@@ -17,6 +17,8 @@ import { waitFor } from "../support/wait-for.js";
 
 /** The real agent, with a broker and a server of bundles and signed orders in the place of the control plane, each of which may misbehave. */
 export interface OrdersDevice {
+  /** The agent's state. */
+  readonly folder: string;
   readonly broker: TestBroker;
   readonly trust: TestTrust;
   readonly server: BundleServer;
@@ -78,6 +80,7 @@ export async function startOrdersDevice(bundles: readonly TinyBundle[], ordersPe
   let agent: Agent | undefined;
   const reported = () => broker.of("reported").at(-1) as ReportedState | undefined;
   const device: OrdersDevice = {
+    folder: join(folder, "agent"),
     broker,
     trust,
     server,

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import type { ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { TestTrust } from "@sartor/agent/ota/testing";
@@ -18,6 +18,8 @@ export interface BundleServer {
   readonly connections: () => number;
   /** Answers no request for a chunk, but so many more, until it is released. */
   holdAfter(chunks: number): () => void;
+  /** Answers in the server's place, as somebody evil would; says whether it did. */
+  intercept: (path: string, response: ServerResponse, request: IncomingMessage) => boolean;
   stop(): Promise<void>;
 }
 
@@ -50,6 +52,7 @@ export async function startBundleServer(bundles: readonly TinyBundle[], trust: T
   };
   const server = createServer(serverOptions, (request, response) => {
     const path = request.url ?? "";
+    if (running.intercept(path, response, request)) return;
     const [, , , kind, id = ""] = path.split("/");
     if (kind === "trust") {
       sentTrust.push(path);
@@ -72,11 +75,12 @@ export async function startBundleServer(bundles: readonly TinyBundle[], trust: T
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  return {
+  const running: BundleServer = {
     url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
     sentChunks,
     sentTrust,
     connections: () => connections,
+    intercept: () => false,
     holdAfter: (count) => {
       allowed = count;
       return () => {
@@ -91,4 +95,5 @@ export async function startBundleServer(bundles: readonly TinyBundle[], trust: T
       await once(server, "close");
     },
   };
+  return running;
 }

@@ -1,0 +1,36 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { NETWORK_FAULTS, type NetworkFault, runNetworkFaults } from "./network.js";
+import { type NetworkFleet, startNetworkFleet } from "./network-fleet.js";
+
+/** One cycle of each would take a quarter of an hour; a long run has them all. */
+const SHARE: readonly NetworkFault[] = [
+  "drop",
+  "corrupt",
+  "flapping",
+  "truncated answer",
+  "corrupted content",
+  "redirect to another host",
+  "5xx",
+  "duplicated",
+  "stale",
+];
+
+describe("a rollout over a bad line", () => {
+  let fleet: NetworkFleet;
+  beforeAll(async () => {
+    fleet = await startNetworkFleet(2);
+  }, 120_000);
+  afterAll(() => fleet?.stop());
+
+  it.each(SHARE)(
+    "reaches every device in spite of: %s",
+    async (fault) => {
+      expect(NETWORK_FAULTS).toContain(fault);
+      const seed = Math.floor(Math.random() * 2 ** 31);
+      const { violations, injected } = await runNetworkFaults(fleet, { seed, faults: [fault], cycles: 1 });
+      expect({ seed, violations }).toEqual({ seed, violations: [] });
+      expect(injected.get(fault) ?? 0).toBeGreaterThan(0);
+    },
+    300_000,
+  );
+});
