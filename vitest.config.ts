@@ -7,15 +7,20 @@ const exclude = ["**/node_modules/**", "**/dist/**"];
 /** The longest files of the end-to-end tests, longest first: begun last, one alone would make the others' worker wait. */
 const LONGEST = [
   "end-to-end/demo",
-  "end-to-end/command",
-  "agent-tuning/tuning",
+  "agent-orders/orders",
   "end-to-end/survives-kill",
-  "control-plane/external-broker",
+  "agent-tuning/tuning",
+  "control-plane/broker",
   "dashboard/dashboard",
+  "control-plane/external-broker",
+  "dashboard/people",
+  "control-plane-builds/survives",
   "dashboard/tailoring",
   "end-to-end/survives-outage",
   "variant-builds/builds",
-  "control-plane-builds/survives",
+  "control-plane-models/rollouts",
+  "end-to-end/command",
+  "end-to-end/road-sign",
   "quantization/recipes",
   "pruning/pruning",
 ].map((name) => `${root}/test/src/${name}.test.ts`);
@@ -59,14 +64,14 @@ export default defineConfig({
         },
       },
       {
-        // Programs as they are shipped, from dist/. Two files at a time, also where there are more cores: most of their time they wait
-        // for processes that they started. Deadlines are wide, for they promise nothing: they only end what hangs.
+        // Programs as they are shipped, from dist/. Three files at a time, on two cores as on more: most of their time they wait for
+        // each other's programs. Deadlines are wide, for they promise nothing: they only end what hangs.
         test: {
           name: "e2e",
           include: ["test/src/**/*.test.ts"],
           exclude,
           isolate: false,
-          maxWorkers: 2,
+          maxWorkers: 3,
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

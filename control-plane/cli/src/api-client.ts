@@ -1,7 +1,7 @@
 import { createReadStream, statSync } from "node:fs";
 import { Readable } from "node:stream";
 import { SartorError } from "@sartor/shared/errors";
-import { errorReplySchema, pageOf } from "@sartor/shared/protocol";
+import { describeProblems, errorReplySchema, pageOf } from "@sartor/shared/protocol";
 import { z } from "zod";
 
 const TIMEOUT_MS = 120_000;
@@ -106,7 +106,13 @@ export class ApiClient {
         { cause },
       );
     }
-    if (response.ok) return schema.parse(json);
+    if (response.ok) {
+      const answer = schema.safeParse(json);
+      if (answer.success) return answer.data;
+      const problems = describeProblems(answer.error).join("; ");
+      const message = `The control plane's answer to ${method} ${url.pathname} is not what this command knows: ${problems}`;
+      throw new SartorError("SRT_MESSAGE_INVALID", message);
+    }
     const refusal = errorReplySchema.safeParse(json);
     if (refusal.success) throw SartorError.fromBody(refusal.data.error);
     throw new SartorError("SRT_INTERNAL", `${method} ${url.pathname} was answered with status ${response.status}.`);

@@ -4,6 +4,7 @@ import { type AuditLink, AuditVerifier, GENESIS_HASH } from "@sartor/shared/doma
 import { SartorError } from "@sartor/shared/errors";
 import type { AuditEntry, AuditHead, ChainedAuditEntry } from "@sartor/shared/protocol";
 import { Clock } from "../config/index.js";
+import { EventBus } from "../events/index.js";
 import { type AuditFact, AuditRepository, sha256 } from "./audit.repository.js";
 
 /** Entries that are read at once when the chain is followed. */
@@ -15,11 +16,14 @@ export class Audit {
   constructor(
     private readonly repository: AuditRepository,
     private readonly clock: Clock,
+    private readonly events: EventBus,
   ) {}
 
   /** Appends an entry of now; resolves once it is committed. */
-  append(fact: Omit<AuditFact, "at">): Promise<number> {
-    return this.repository.append({ at: this.clock.now(), ...fact });
+  async append(fact: Omit<AuditFact, "at">): Promise<number> {
+    const sequence = await this.repository.append({ at: this.clock.now(), ...fact });
+    this.events.emit("audit.appended", { sequence });
+    return sequence;
   }
 
   head(): Promise<AuditHead> {

@@ -5,6 +5,7 @@ import type { AuditEntry } from "@sartor/shared/protocol";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { SystemClock } from "../config/index.js";
 import { Database } from "../database/index.js";
+import { EventBus } from "../events/index.js";
 import { AuditRepository } from "./audit.repository.js";
 import { Audit } from "./audit.service.js";
 import type { AuditTables } from "./audit.tables.js";
@@ -27,7 +28,7 @@ describe("the audit log", () => {
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), "sartor-audit-"));
     database = await Database.open(`sqlite:${join(folder, "db.sqlite")}`);
-    audit = new Audit(new AuditRepository(database), new SystemClock());
+    audit = new Audit(new AuditRepository(database), new SystemClock(), new EventBus());
   });
   afterEach(async () => {
     await database.close();
@@ -60,7 +61,7 @@ describe("the audit log", () => {
   it("goes on where it was after a restart, also where two write at once", async () => {
     await fill(3);
     const other = await Database.open(`sqlite:${join(folder, "db.sqlite")}`);
-    const second = new Audit(new AuditRepository(other), new SystemClock());
+    const second = new Audit(new AuditRepository(other), new SystemClock(), new EventBus());
     for (let round = 0; round < 5; round++) {
       await second.append(fact("second"));
       await audit.append(fact("first"));

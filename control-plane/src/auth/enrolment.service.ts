@@ -145,9 +145,9 @@ export class EnrolmentService {
       expires_at: expiresAt,
     };
     await this.repository.forgetExpired({ grants: now - REMEMBER_EXPIRED_MS, pending: now });
-    if (!(await this.repository.keepPending(row, this.settings.pendingEnrolments))) {
-      throw rateLimited("As many devices wait as may; claim some, or use a token", PENDING_LIFE_MS);
-    }
+    const kept = await this.repository.keepPending(row, this.settings.pendingEnrolments);
+    if (kept === "full") throw rateLimited("As many devices wait as may; claim some, or use a token", PENDING_LIFE_MS);
+    if (kept === "new") this.events.emit("device.waiting", { keyFingerprint: key.keyFingerprint });
     return { status: "pending", fingerprint: key.keyFingerprint, retryAfterSeconds: ASK_AGAIN_SECONDS, expiresAt };
   }
 

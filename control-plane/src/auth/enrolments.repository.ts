@@ -112,9 +112,9 @@ export class EnrolmentsRepository {
   /**
    * Notes a device that waits.
    *
-   * @returns false when as many wait as may
+   * @returns `full` when as many wait as may
    */
-  async keepPending(row: PendingEnrolmentTable, maximum: number): Promise<boolean> {
+  async keepPending(row: PendingEnrolmentTable, maximum: number): Promise<"new" | "known" | "full"> {
     const { first_seen_at: _first, ...said } = row;
     const db = this.database.tables<AuthTables>();
     const again = await db
@@ -122,19 +122,19 @@ export class EnrolmentsRepository {
       .set(said)
       .where("key_fingerprint", "=", row.key_fingerprint)
       .executeTakeFirst();
-    if (again.numUpdatedRows === 1n) return true;
+    if (again.numUpdatedRows === 1n) return "known";
     const { count } = await db
       .selectFrom("pending_enrolment")
       .select((eb) => eb.fn.countAll<number | string>().as("count"))
       .where("expires_at", ">", row.last_seen_at)
       .executeTakeFirstOrThrow();
-    if (Number(count) >= maximum) return false;
+    if (Number(count) >= maximum) return "full";
     await db
       .insertInto("pending_enrolment")
       .values(row)
       .onConflict((conflict) => conflict.column("key_fingerprint").doUpdateSet(said))
       .execute();
-    return true;
+    return "new";
   }
 
   /** Devices that wait, the longest waiting first. */

@@ -1,6 +1,6 @@
 import { setImmediate as pause } from "node:timers/promises";
 import { Injectable, Logger, type OnModuleDestroy } from "@nestjs/common";
-import type { LiveEvent } from "@sartor/shared/protocol";
+import type { LiveEvent, LiveListName } from "@sartor/shared/protocol";
 import { DevicesService } from "../devices/index.js";
 import { EventBus } from "../events/index.js";
 import { ModelsService } from "../models/index.js";
@@ -56,6 +56,14 @@ export class LiveEvents implements OnModuleDestroy {
         event,
       })),
     );
+    events.on("desired.hold_changed", ({ deploymentId }) =>
+      this.note(`deployment ${deploymentId}`, () => this.deployment(deploymentId)),
+    );
+    events.on("signing.published", () => this.noteList("trust"));
+    events.on("signing.requested", () => this.noteList("trust"));
+    events.on("device.waiting", () => this.noteList("waiting_devices"));
+    events.on("device.enrolled", () => this.noteList("waiting_devices"));
+    events.on("audit.appended", () => this.noteList("audit"));
     events.on("telemetry.stored", ({ deviceId, message }) =>
       // Each window is a thing of its own: merging two would lose one.
       this.note(`telemetry ${deviceId} ${message.streamId} ${message.sequence}`, async () => ({
@@ -84,6 +92,10 @@ export class LiveEvents implements OnModuleDestroy {
 
   private note(key: string, make: MakeEvent): void {
     if (this.#clients.size > 0) this.#changes.add(key, make);
+  }
+
+  private noteList(list: LiveListName): void {
+    this.note(`list ${list}`, async () => ({ type: "changed", list }));
   }
 
   private async deliver(makers: readonly MakeEvent[]): Promise<void> {

@@ -48,6 +48,8 @@ export interface EventMap {
     readonly emulated: boolean;
     readonly at: number;
   };
+  /** A device without a token asked for the first time to be let in. */
+  "device.waiting": { readonly keyFingerprint: string };
   /** A device's credential is no longer valid. */
   "device.revoked": { readonly deviceId: string };
 
@@ -113,12 +115,14 @@ export interface EventMap {
   // --- signing ---------------------------------------------------------------------------------
   /** Signed metadata of the image repository was published; the bundles of these models may be new, or have another release counter. */
   "signing.published": { readonly models: readonly string[] };
-  /** Something has to be signed by keys that are offline, or need not any more. */
+  /** Something has to be signed by keys that are offline, by fewer of them than before, or not any more. */
   "signing.requested": { readonly role: string };
 
   // --- rollouts --------------------------------------------------------------------------------
   /** A new desired state was published for a device. */
   "desired.published": { readonly deviceId: string; readonly desired: DesiredState };
+  /** A device cannot be told of a deployment yet, or can again. */
+  "desired.hold_changed": { readonly deviceId: string; readonly deploymentId: string };
   /** Anything that a RolloutSummary shows has changed. */
   "rollout.changed": { readonly rolloutId: string };
   /** Anything that a DeviceDeploymentView shows has changed. */
@@ -127,6 +131,10 @@ export interface EventMap {
   // --- telemetry -------------------------------------------------------------------------------
   /** A telemetry window was stored that was not there before. */
   "telemetry.stored": Received<TelemetryWindow>;
+
+  // --- audit -----------------------------------------------------------------------------------
+  /** The audit log has a new entry: somebody changed something, or tried to. */
+  "audit.appended": { readonly sequence: number };
 }
 
 export type EventName = keyof EventMap;

@@ -40,6 +40,9 @@ export class DesiredPublisher {
   /** Codes of what keeps orders from being signed that were told since the last time that something was signed. */
   readonly #warned = new Set<string>();
 
+  /** Deployments, by device, that are held as far as this process knows. */
+  readonly #held = new Map<string, string>();
+
   /** Notes what the broker took, many in one transaction. */
   readonly #published: BatchWriter<DesiredState>;
 
@@ -178,6 +181,7 @@ export class DesiredPublisher {
   async forget(deviceId: string): Promise<() => Promise<void>> {
     this.#gone.add(deviceId);
     this.#generations.delete(deviceId);
+    this.#held.delete(deviceId);
     await this.repository.forget(deviceId);
     return async () => {
       await this.#underWay.get(deviceId);
@@ -230,6 +234,10 @@ export class DesiredPublisher {
       if (signings !== this.#signings) await this.repository.signAgain(deviceId);
       await this.devices.setDesiredGeneration(deviceId, generation);
       this.events.emit("desired.published", { deviceId, desired });
+      const deploymentId = this.#held.get(deviceId);
+      if (deploymentId !== undefined && this.#held.delete(deviceId)) {
+        this.events.emit("desired.hold_changed", { deviceId, deploymentId });
+      }
       return true;
     } catch (error) {
       if (error instanceof SartorError && TRUST.test(error.code)) {
@@ -261,6 +269,11 @@ export class DesiredPublisher {
     this.#warned.add(error.code);
     try {
       await this.repository.hold(desired, error.toBody());
+      const deploymentId = desired.deployment?.deploymentId;
+      if (deploymentId !== undefined) {
+        this.#held.set(deviceId, deploymentId);
+        this.events.emit("desired.hold_changed", { deviceId, deploymentId });
+      }
       // What was missing was signed meanwhile.
       if (signings !== this.#signings) await this.repository.release(deviceId);
     } catch (problem) {

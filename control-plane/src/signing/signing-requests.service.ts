@@ -125,6 +125,7 @@ export class SigningRequests {
         throw new SartorError("SRT_TRUST_SIGNATURE", `The signature of ${keyId.slice(0, 12)} does not fit.`);
       }
       await this.repository.addSignature(requestId, keyId, signature, this.clock.now());
+      this.events.emit("signing.requested", { role: request.role });
       if (await this.publishWhenComplete(state, await this.load(requestId))) await this.publishWhatWaited();
       return this.get(requestId);
     });

@@ -279,6 +279,13 @@ export type TelemetryReply = z.infer<typeof telemetryReplySchema>;
 // --- live events -------------------------------------------------------------------------------
 
 /**
+ * Lists of which the live connection tells only that they changed: keys, signatures and requests for them; devices that wait to be let in; the
+ * audit log, which also tells of everything that people do to people, tokens and certificates.
+ */
+export const LIVE_LISTS = ["trust", "waiting_devices", "audit"] as const;
+export type LiveListName = (typeof LIVE_LISTS)[number];
+
+/**
  * What travels over the WebSocket `/api/v1/live`. The client's first message is `{type: "authenticate", token}` and is
  * answered by `{type: "ready"}`; then each change comes as one of these. Changes of one thing are merged within 250 ms.
  */
@@ -300,6 +307,8 @@ export const liveEventSchema = z
     z.object({ type: z.literal("model"), model: modelVersionViewSchema }),
     z.object({ type: z.literal("tuning"), tuning: tuningViewSchema }),
     z.object({ type: z.literal("device_event"), deviceId: deviceIdSchema, event: deviceEventViewSchema }),
+    /** Something in a list changed that is not sent itself, since not everybody may read it: read the list again. */
+    z.object({ type: z.literal("changed"), list: z.enum(LIVE_LISTS) }),
     /** The client was too slow and missed events: read the lists again. */
     z.object({ type: z.literal("resync") }),
   ])

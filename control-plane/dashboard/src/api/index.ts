@@ -19,6 +19,7 @@ export {
   useLiveState,
   useResource,
 } from "./use-connection.js";
+export { useListChanges } from "./use-list-changes.js";
 export { type LiveList, useLiveList } from "./use-live-list.js";
 export { type Answer, useMany } from "./use-many.js";
 export { type PlanQuestion, type PlanTarget, usePlans } from "./use-plans.js";

@@ -1,5 +1,5 @@
 import type { DeviceDetail } from "@sartor/shared/protocol";
-import { knownError, useConnection, useRefresh, useResource } from "../api/index.js";
+import { knownError, useConnection, useLiveEvents, useResource } from "../api/index.js";
 import { ByteBar, EmptyState, ErrorNote, type Fact, Facts, Panel, StatusBadge, StepPath } from "../components/index.js";
 import {
   formatCount,
@@ -13,8 +13,6 @@ import { Link, rolloutPath } from "../router/index.js";
 import { heldWords } from "./rollout-errors.js";
 import { basisWords, Sentences } from "./tailoring/index.js";
 
-/** While it is queued it is read again this often, ms: the live connection does not tell that its order is held. */
-const HELD_MS = 10_000;
 const FAILED: readonly string[] = ["failed", "timed_out", "rejected"];
 
 /** The device's newest deployment: step, bytes, what the probe measured, and why it failed. */
@@ -41,9 +39,9 @@ function Deployment({ device, deployment }: DeploymentProps) {
   const { value: view, reload } = useResource(`deployment ${deploymentId} ${status}`, (signal) =>
     client.deploymentOf(rolloutId, device.deviceId, signal),
   );
-  useRefresh(() => {
-    if (status === "queued") reload();
-  }, HELD_MS);
+  useLiveEvents((event) => {
+    if (event.type === "deployment" && event.deployment.deploymentId === deploymentId) reload();
+  });
   const reported = device.reported?.deployment;
   // The control plane's own status may be ahead of the device's last word (timed out, canceled).
   const detail = reported?.deploymentId === deployment.deploymentId ? reported : undefined;

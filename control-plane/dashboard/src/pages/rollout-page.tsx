@@ -1,14 +1,6 @@
 import type { DeviceDeploymentView, RolloutDetail } from "@sartor/shared/protocol";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import {
-  Allowed,
-  errorOfFailure,
-  type ShownError,
-  useConnection,
-  useLiveEvents,
-  useRefresh,
-  useResource,
-} from "../api/index.js";
+import { Allowed, errorOfFailure, type ShownError, useConnection, useLiveEvents, useResource } from "../api/index.js";
 import {
   Ago,
   ConfirmDialog,
@@ -33,12 +25,6 @@ const keyOf = (deployment: DeviceDeploymentView) => deployment.deploymentId;
 const open = (deployment: DeviceDeploymentView) => navigate(devicePath(deployment.deviceId));
 /** Live changes within this time are drawn together, ms. */
 const BATCH_MS = 200;
-/** While devices are queued it is read again this often, ms: the live connection does not tell that their orders are held. */
-const HELD_MS = 10_000;
-/** The same for a rollout to so many devices that reading it is work. */
-const HELD_LARGE_MS = 60_000;
-const LARGE = 1_000;
-
 /** Progress of one rollout, live. */
 export function RolloutPage({ rolloutId, query }: { readonly rolloutId: string; readonly query: URLSearchParams }) {
   const { client } = useConnection();
@@ -51,12 +37,6 @@ export function RolloutPage({ rolloutId, query }: { readonly rolloutId: string; 
     () => (read.value === null ? null : mergeRollout(read.value.rollout, changes, read.value.before)),
     [read.value, changes],
   );
-  const deployments = rollout?.deployments ?? [];
-  const queued = useMemo(() => deployments.some(({ status }) => status === "queued"), [deployments]);
-  const reread = () => {
-    if (queued) read.reload();
-  };
-  useRefresh(reread, deployments.length > LARGE ? HELD_LARGE_MS : HELD_MS);
   useTitle(rollout?.name ?? "Rollout");
 
   return (

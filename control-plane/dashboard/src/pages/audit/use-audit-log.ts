@@ -1,9 +1,13 @@
 import { useEffect, useState } from "preact/hooks";
-import { type Action, type ShownError, useAction, useConnection, useRefresh, useResource } from "../../api/index.js";
+import {
+  type Action,
+  type ShownError,
+  useAction,
+  useConnection,
+  useListChanges,
+  useResource,
+} from "../../api/index.js";
 import { type AuditLog, withNewest, withOlder } from "./audit-log.js";
-
-/** The live connection does not tell of entries, ms. */
-const REFRESH_MS = 10_000;
 
 /** The log as far as it was read. */
 export interface ReadAuditLog {
@@ -18,7 +22,7 @@ export function useAuditLog(): ReadAuditLog {
   const { client } = useConnection();
   const [log, setLog] = useState<AuditLog | null>(null);
   const newest = useResource("audit", (signal) => client.audit.page(null, signal));
-  useRefresh(newest.reload, REFRESH_MS);
+  useListChanges(["audit"], newest.reload);
   const { value } = newest;
   useEffect(() => {
     if (value !== null) setLog((old) => withNewest(old, value));

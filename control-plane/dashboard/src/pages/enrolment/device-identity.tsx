@@ -1,6 +1,6 @@
 import type { DeviceCertificatesReply, DeviceDetail, EnrolmentTokenReply } from "@sartor/shared/protocol";
 import { useState } from "preact/hooks";
-import { Allowed, useAction, useConnection, useLiveEvents, useRefresh, useResource } from "../../api/index.js";
+import { Allowed, useAction, useConnection, useListChanges, useLiveEvents, useResource } from "../../api/index.js";
 import {
   Badge,
   ConfirmDialog,
@@ -17,8 +17,6 @@ import { certificateWord, groupFingerprint, identityState } from "./certificate-
 import { FIRST_ENROLMENT, toTokenRequest } from "./enrolment-request.js";
 import { TokenDialog } from "./token-dialog.js";
 
-/** Renewals are not told by the live connection, ms. */
-const REFRESH_MS = 30_000;
 const NOW_STEP_MS = 30_000;
 
 /** What a device proves with who it is, and what ends or renews that. */
@@ -26,7 +24,7 @@ export function DeviceIdentity({ device }: { readonly device: DeviceDetail }) {
   const { client } = useConnection();
   const { deviceId } = device;
   const identity = useResource(`identity ${deviceId}`, (signal) => client.identity.certificates(deviceId, signal));
-  useRefresh(identity.reload, REFRESH_MS);
+  useListChanges(["audit"], identity.reload);
   useLiveEvents((event) => {
     // A device that comes or goes may have been revoked or have got another certificate.
     const changed =

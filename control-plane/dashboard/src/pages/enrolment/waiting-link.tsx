@@ -1,15 +1,12 @@
-import { useConnection, useRefresh, useResource } from "../../api/index.js";
+import { useConnection, useListChanges, useResource } from "../../api/index.js";
 import { plural } from "../../format/index.js";
 import { Link } from "../../router/index.js";
-
-/** The live connection does not tell of devices that are not enrolled, ms. */
-const REFRESH_MS = 15_000;
 
 /** Leads to how devices get in; says how many wait for a person. */
 export function WaitingLink() {
   const { client } = useConnection();
   const waiting = useResource("waiting devices", (signal) => client.identity.waiting(signal));
-  useRefresh(waiting.reload, REFRESH_MS);
+  useListChanges(["waiting_devices", "audit"], waiting.reload);
   const count = waiting.value?.length ?? 0;
   return (
     <Link to="/enrolment" class={count === 0 ? "" : "warn-text"}>

@@ -1,6 +1,6 @@
 import type { EnrolmentKeyReply } from "@sartor/shared/protocol";
 import { useState } from "preact/hooks";
-import { Allowed, useAction, useConnection, useRefresh, useResource, type WaitingDevice } from "../../api/index.js";
+import { Allowed, useAction, useConnection, useListChanges, useResource, type WaitingDevice } from "../../api/index.js";
 import {
   Ago,
   type DataColumn,
@@ -19,9 +19,6 @@ import { groupFingerprint } from "./certificate-state.js";
 import { type EnrolmentChoices, FIRST_ENROLMENT, KEY_LIFETIMES, toKeyRequest } from "./enrolment-request.js";
 import { ScopeFields } from "./scope-fields.js";
 
-/** The live connection does not tell of devices that are not enrolled, ms. */
-const REFRESH_MS = 5_000;
-
 const keyOf = ({ fingerprint }: WaitingDevice) => fingerprint;
 
 /** What is claimed: a device that waits, or a key that is known in advance. */
@@ -31,7 +28,7 @@ type Claim = { readonly device: WaitingDevice | null };
 export function WaitingPart() {
   const { client } = useConnection();
   const waiting = useResource("waiting devices", (signal) => client.identity.waiting(signal));
-  useRefresh(waiting.reload, REFRESH_MS);
+  useListChanges(["waiting_devices", "audit"], waiting.reload);
   const [claim, setClaim] = useState<Claim | null>(null);
   const [done, setDone] = useState<EnrolmentKeyReply | null>(null);
   const finish = (reply: EnrolmentKeyReply) => {

@@ -1,6 +1,6 @@
 import type { ApiTokenReply, ApiTokenView } from "@sartor/shared/protocol";
 import { useState } from "preact/hooks";
-import { useAction, useConnection, useRefresh, useResource } from "../../api/index.js";
+import { useAction, useConnection, useListChanges, useResource } from "../../api/index.js";
 import {
   Ago,
   Badge,
@@ -19,8 +19,6 @@ import { formatMoment, UNKNOWN } from "../../format/index.js";
 import { ApiTokenDialog } from "./api-token-dialog.js";
 import { sortTokens, tokenState } from "./api-token-state.js";
 
-/** Other admins' changes are not told by the live connection, ms. */
-const REFRESH_MS = 15_000;
 const NOW_STEP_MS = 30_000;
 const keyOf = ({ tokenId }: ApiTokenView) => tokenId;
 
@@ -28,7 +26,7 @@ const keyOf = ({ tokenId }: ApiTokenView) => tokenId;
 export function ApiTokensPart() {
   const { client } = useConnection();
   const tokens = useResource("api tokens", (signal) => client.people.apiTokens(signal));
-  useRefresh(tokens.reload, REFRESH_MS);
+  useListChanges(["audit"], tokens.reload);
   const now = useNow(NOW_STEP_MS);
   const [making, setMaking] = useState(false);
   const [made, setMade] = useState<ApiTokenReply | null>(null);

@@ -1,6 +1,6 @@
 import type { UserView } from "@sartor/shared/protocol";
 import { useState } from "preact/hooks";
-import { useConnection, useRefresh, useResource, useWho } from "../../api/index.js";
+import { useConnection, useListChanges, useResource, useWho } from "../../api/index.js";
 import {
   Ago,
   Badge,
@@ -14,8 +14,6 @@ import {
 import { formatCount } from "../../format/index.js";
 import { AddUserDialog, type UserDeed, UserDialog } from "./user-dialogs.js";
 
-/** Other admins' changes are not told by the live connection, ms. */
-const REFRESH_MS = 15_000;
 const keyOf = ({ userName }: UserView) => userName;
 
 interface Asked {
@@ -27,7 +25,7 @@ interface Asked {
 export function UsersPart() {
   const { client } = useConnection();
   const users = useResource("users", (signal) => client.people.users(signal));
-  useRefresh(users.reload, REFRESH_MS);
+  useListChanges(["audit"], users.reload);
   const who = useWho();
   const own = who?.kind === "user" ? who.name : null;
   const [adding, setAdding] = useState(false);

@@ -1,14 +1,11 @@
 import type { TrustStatus } from "@sartor/shared/protocol";
-import { useConnection, useLiveEvents, useRefresh, useResource } from "../../api/index.js";
+import { useConnection, useListChanges, useLiveEvents, useResource } from "../../api/index.js";
 import { Badge, Command, ErrorNote, Loading, Panel } from "../../components/index.js";
 import { plural } from "../../format/index.js";
 import { useTitle } from "../use-title.js";
 import { RequestsPart } from "./requests-part.js";
 import { RolesPart } from "./roles-part.js";
 import { ceremonyCommand, problemParts } from "./trust-words.js";
-
-/** The live connection does not tell of signatures, ms. */
-const REFRESH_MS = 5_000;
 
 /** What is signed, until when, and what waits for whose signature. */
 export function TrustPage() {
@@ -20,7 +17,7 @@ export function TrustPage() {
     status.reload();
     requests.reload();
   };
-  useRefresh(reload, REFRESH_MS);
+  useListChanges(["trust"], reload);
   useLiveEvents(({ type }) => {
     if (type === "model") reload();
   });
