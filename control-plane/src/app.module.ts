@@ -5,6 +5,7 @@ import { BundlesModule } from "./bundles/index.js";
 import { type Clock, ConfigModule, type Settings } from "./config/index.js";
 import { DashboardApiModule } from "./dashboard-api/index.js";
 import { DatabaseModule } from "./database/index.js";
+import { DeltasModule } from "./deltas/index.js";
 import { DevicesModule } from "./devices/index.js";
 import { EventsModule } from "./events/index.js";
 import { HttpModule } from "./http/index.js";
@@ -36,6 +37,7 @@ export class AppModule {
         VariantsModule,
         TailoringModule,
         BundlesModule,
+        DeltasModule,
         SigningModule,
         RolloutsModule,
         TelemetryModule,

@@ -100,6 +100,12 @@ export class Settings {
   readonly buildsAtOnce: number;
   /** `SARTOR_BUILD_AUTOMATICALLY`: build the variants of each new version of a model that has datasets. */
   readonly buildAutomatically: boolean;
+  /** `SARTOR_DELTA_STORE_BYTES`: most that differences between files may take together, bytes; 0 makes and offers none. */
+  readonly deltaStoreBytes: number;
+  /** `SARTOR_DELTA_MEMORY_BYTES`: most memory that the process which makes a difference may take, bytes (held on Linux). */
+  readonly deltaMemoryBytes: number;
+  /** `SARTOR_DELTA_TIME_SECONDS`: longest time of making one difference, s. */
+  readonly deltaTimeSeconds: number;
 
   /**
    * `SARTOR_DIRECTOR_EXPIRY_DAYS`: how long a device's signed order holds, days. More than 7 is for sites that are offline for long:
@@ -173,6 +179,9 @@ export class Settings {
     this.buildMemoryBytes = read.integer("SARTOR_BUILD_MEMORY_BYTES", 4 * GIBIBYTE, GIBIBYTE / 32, 1024 * GIBIBYTE);
     this.buildTimeSeconds = read.integer("SARTOR_BUILD_TIME_SECONDS", 3_600, 1, 604_800);
     this.buildsAtOnce = read.integer("SARTOR_BUILDS_AT_ONCE", 1, 1, 64);
+    this.deltaStoreBytes = read.integer("SARTOR_DELTA_STORE_BYTES", 2 * GIBIBYTE, 0, 1024 * GIBIBYTE);
+    this.deltaMemoryBytes = read.integer("SARTOR_DELTA_MEMORY_BYTES", GIBIBYTE / 2, GIBIBYTE / 32, 1024 * GIBIBYTE);
+    this.deltaTimeSeconds = read.integer("SARTOR_DELTA_TIME_SECONDS", 300, 1, 86_400);
     this.directorExpiryDays = read.integer("SARTOR_DIRECTOR_EXPIRY_DAYS", 7, 1, 90);
     this.sessionIdleMinutes = read.integer("SARTOR_SESSION_IDLE_MINUTES", 480, 1, 43_200);
     this.sessionHours = read.integer("SARTOR_SESSION_HOURS", 168, 1, 8_760);

@@ -17,9 +17,8 @@ export function missingChunkBytes(target: readonly ChunkRef[], bases: readonly (
  *
  * @param fullBytes of the whole file
  * @param chunkBytes as {@link missingChunkBytes}
- * @param storeBytes all that differences may take together
  */
-export function mostDeltaBytes(fullBytes: number, chunkBytes: number, storeBytes: number): number {
+export function mostDeltaBytes(fullBytes: number, chunkBytes: number): number {
   const cheapest = Math.min(fullBytes, chunkBytes);
-  return Math.max(0, Math.min(Math.ceil(cheapest * DELTA_OFFER.largestShare) - 1, storeBytes));
+  return Math.max(0, Math.ceil(cheapest * DELTA_OFFER.largestShare) - 1);
 }

@@ -19,4 +19,9 @@ export const BUNDLE_CODES = {
     "A difference does not apply to what the device holds.",
     "Nothing to do; the device fetches the whole content instead.",
   ),
+  SRT_DELTA_NOT_OFFERED: entry(
+    409,
+    "No difference between these files is offered: another way costs fewer bytes, or it could not be made.",
+    "Nothing to do; the device fetches the chunks that it lacks instead.",
+  ),
 } as const satisfies CodeTable;
