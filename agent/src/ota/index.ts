@@ -1,6 +1,13 @@
+export type { DownloadProgress } from "./bundle-download.js";
 export { BundleFolder, type InstalledBundle } from "./bundle-folder.js";
-export { BundleInstaller, type BundleInstallerOptions, type DownloadProgress } from "./bundle-installer.js";
-export { type BundleSource, HttpBundleSource, type OrderedBundle } from "./bundle-source.js";
+export { BundleInstaller, type BundleInstallerOptions } from "./bundle-installer.js";
+export {
+  type BundleSource,
+  type DeltaReply,
+  type DeltaRequest,
+  HttpBundleSource,
+  type OrderedBundle,
+} from "./bundle-source.js";
 export { CandidateStore, type CandidateStoreOptions } from "./candidate-store.js";
 export { type Committed, DeploymentJournal, type DeploymentRecord } from "./deployment-journal.js";
 export { downloadBounded, type MetadataTransport } from "./metadata/bounded-download.js";
