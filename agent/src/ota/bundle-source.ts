@@ -31,9 +31,16 @@ export interface BundleSource {
   /** The manifest's exact bytes, of the ordered length and with the digest that is the bundle's id, and what they say. */
   fetchManifest(bundle: OrderedBundle, signal: AbortSignal): Promise<{ bytes: Uint8Array; manifest: BundleManifest }>;
   /** One chunk's bytes from `offset` on, as they arrive. The caller checks the digest. */
-  openChunk(chunk: ChunkRef, offset: number, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
+  openChunk(chunk: ChunkRef, offset: number, signal: AbortSignal): Promise<ChunkContent>;
   /** The difference from files that the device holds to a file of a bundle, or why there is none. @throws SartorError SRT_DOWNLOAD_FAILED */
   openDelta(request: DeltaRequest, signal: AbortSignal): Promise<DeltaReply>;
+}
+
+/** A chunk as it arrives. */
+export interface ChunkContent {
+  readonly body: AsyncIterable<Uint8Array>;
+  /** Tells the source that what it brought is not the chunk. */
+  readonly refuse?: () => void;
 }
 
 /** Which difference, and how much of it is here already. */
@@ -124,11 +131,11 @@ export class HttpBundleSource implements BundleSource {
     return { bytes, manifest: result.data };
   }
 
-  async openChunk(chunk: ChunkRef, offset: number, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
+  async openChunk(chunk: ChunkRef, offset: number, signal: AbortSignal): Promise<ChunkContent> {
     const headers: Record<string, string> = offset > 0 ? { range: `bytes=${offset}-` } : {};
     const answer = await this.#get(`/api/v1/chunks/${chunk.digest}`, chunk.bytes - offset, headers, signal);
     expectStatus(answer, offset > 0 ? 206 : 200, `chunk ${chunk.digest}`);
-    return this.#held(answer.body, signal);
+    return { body: this.#held(answer.body, signal) };
   }
 
   async openDelta(request: DeltaRequest, signal: AbortSignal): Promise<DeltaReply> {

@@ -3,6 +3,7 @@ export { BundleFolder, type InstalledBundle } from "./bundle-folder.js";
 export { BundleInstaller, type BundleInstallerOptions } from "./bundle-installer.js";
 export {
   type BundleSource,
+  type ChunkContent,
   type DeltaReply,
   type DeltaRequest,
   HttpBundleSource,
@@ -23,5 +24,6 @@ export {
   type VerifiedOrder,
 } from "./metadata/trusted-orders.js";
 export { TrustedTime, type TrustedTimeOptions } from "./metadata/trusted-time.js";
+export { type NearbySource, NearestSource, type NearestSourceOptions } from "./nearest-source.js";
 export { OrderFollower, type OrderFollowerOptions } from "./order-follower.js";
 export { type InstalledSlot, SLOT_NAMES, type SlotName, SlotStore } from "./slot-store.js";

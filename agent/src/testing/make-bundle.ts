@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { SartorError } from "@sartor/shared/errors";
 import type { BundleManifest } from "@sartor/shared/protocol";
-import type { BundleSource, DeltaReply, DeltaRequest, OrderedBundle } from "../ota/index.js";
+import type { BundleSource, ChunkContent, DeltaReply, DeltaRequest, OrderedBundle } from "../ota/index.js";
 
 /** A complete bundle in memory, for unit tests of the rooms that move bundles and never look into the model. */
 export interface TestBundle {
@@ -113,7 +113,7 @@ export class MemoryBundleSource implements BundleSource {
     return this.answerDelta(request);
   }
 
-  async openChunk({ digest }: { digest: string }, offset: number): Promise<AsyncIterable<Uint8Array>> {
+  async openChunk({ digest }: { digest: string }, offset: number): Promise<ChunkContent> {
     this.requested.push(`${digest}@${offset}`);
     const chunk = [...this.#bundles.values()]
       .map(({ chunks }) => chunks.get(digest))
@@ -124,9 +124,10 @@ export class MemoryBundleSource implements BundleSource {
       this.sentBytes += sent.byteLength;
       return sent;
     };
-    return (async function* () {
+    const pieces = async function* () {
       for (let at = offset; at < chunk.byteLength; at += 300)
         yield send(chunk.slice(at, Math.min(at + 300, chunk.byteLength)));
-    })();
+    };
+    return { body: pieces() };
   }
 }
