@@ -18,7 +18,7 @@ import {
   type OrderFollower,
   SlotStore,
 } from "./ota/index.js";
-import { BandwidthLimit, type Clock, hostFiles, type Logger } from "./platform/index.js";
+import { BandwidthLimit, type Clock, hostFiles, type Logger, type MinimumRate } from "./platform/index.js";
 import { buildReport, Reconciler, ReportPublisher, StepExecutors } from "./reconcile/index.js";
 import { CandidateProcesses, InferenceServer, ModelHost } from "./runtime/index.js";
 import { OutboxStore, openStateDatabase, SettingsStore } from "./storage/index.js";
@@ -38,6 +38,8 @@ export interface AgentContext {
   readonly signal: AbortSignal;
   /** How often signed orders are looked for without a nudge, ms; 15 minutes by default. */
   readonly ordersPeriodMs?: number;
+  /** A delivery that is slower is given up: 4 KiB in 60 s by default. */
+  readonly slowestDelivery?: MinimumRate;
 }
 
 /** A running agent. */
@@ -75,18 +77,20 @@ export async function startAgent(settings: AgentSettings, context: AgentContext)
     stateFolder: settings.stateFolder,
     controlPlaneUrl: settings.controlPlaneUrl,
     token: settings.enrolmentToken,
+    authorityFingerprint: settings.authorityFingerprint,
     deviceName: settings.deviceName,
     emulated,
     hardware,
     earliest: RELEASED_AT,
     clock,
     logger,
+    random: Math.random,
     signal,
   });
   const { deviceId } = identity;
   const journal = new DeploymentJournal(store);
   forgetFormerIdentity(identity, store, outbox, journal);
-  const trust = createTrust(settings.stateFolder, identity, hardware, clock, logger);
+  const trust = createTrust(settings.stateFolder, identity, hardware, context);
 
   /** Tells operators of something; on a full disk only the log gets it, and whoever told goes on. */
   const tell = (event: Parameters<Link["publishLog"]>[0]) => {
@@ -133,7 +137,12 @@ export async function startAgent(settings: AgentSettings, context: AgentContext)
   // Over the air: slots, journal, and the loop that moves between them.
   const slots = new SlotStore(settings.stateFolder);
   const bandwidth = new BandwidthLimit(settings.downloadBytesPerSecond);
-  const source = new HttpBundleSource({ httpUrl: identity.httpUrl, tls: identity.tls, bandwidth });
+  const source = new HttpBundleSource({
+    httpUrl: identity.httpUrl,
+    tls: identity.tls,
+    bandwidth,
+    slowest: context.slowestDelivery,
+  });
   const parallel = settings.downloadsAtOnce;
   const candidates = new CandidateStore({ root: settings.stateFolder, slots, source, clock, logger, parallel });
   const installer = new BundleInstaller({

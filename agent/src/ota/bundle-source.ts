@@ -12,7 +12,15 @@ import {
   LIMITS,
 } from "@sartor/shared/protocol";
 import { z } from "zod";
-import { BandwidthLimit, type HttpAnswer, httpGet, readBody, type TlsIdentity } from "../platform/index.js";
+import {
+  BandwidthLimit,
+  type HttpAnswer,
+  httpGet,
+  type MinimumRate,
+  readBody,
+  SLOWEST_DELIVERY,
+  type TlsIdentity,
+} from "../platform/index.js";
 
 /** A transfer is given up when no byte arrives for this long, ms. */
 const IDLE_TIMEOUT_MS = 30_000;
@@ -81,6 +89,8 @@ export interface HttpBundleSourceOptions {
   readonly tls: TlsIdentity;
   /** Shared by all downloads. */
   readonly bandwidth?: BandwidthLimit;
+  /** A delivery that is slower is given up; {@link SLOWEST_DELIVERY} by default. */
+  readonly slowest?: MinimumRate | undefined;
 }
 
 /** Fetches bundles over HTTPS with the device's own certificate. */
@@ -88,11 +98,14 @@ export class HttpBundleSource implements BundleSource {
   readonly #baseUrl: URL;
   readonly #tls: TlsIdentity;
   readonly #bandwidth: BandwidthLimit;
+  readonly #slowest: MinimumRate;
 
-  constructor({ httpUrl, tls, bandwidth = new BandwidthLimit(undefined) }: HttpBundleSourceOptions) {
+  constructor(options: HttpBundleSourceOptions) {
+    const { httpUrl, tls, bandwidth = new BandwidthLimit(undefined), slowest = SLOWEST_DELIVERY } = options;
     this.#baseUrl = new URL(httpUrl);
     this.#tls = tls;
     this.#bandwidth = bandwidth;
+    this.#slowest = slowest;
   }
 
   /** @throws SartorError SRT_BUNDLE_UNKNOWN, SRT_DIGEST_MISMATCH, SRT_MESSAGE_INVALID, SRT_DOWNLOAD_FAILED */
@@ -120,7 +133,7 @@ export class HttpBundleSource implements BundleSource {
         `The manifest of ${bundleId} (${manifestBytes} bytes) arrived with ${bytes.byteLength} bytes and the digest ${digest}.`,
       );
     }
-    const result = bundleManifestSchema.safeParse(JSON.parse(new TextDecoder().decode(bytes)));
+    const result = bundleManifestSchema.safeParse(parseManifest(bytes));
     if (!result.success) {
       const problems = describeProblems(result.error);
       throw new SartorError(
@@ -203,8 +216,18 @@ export class HttpBundleSource implements BundleSource {
       headers: { ...headers, "accept-encoding": "identity" },
       maximumBytes,
       idleTimeoutMs: IDLE_TIMEOUT_MS,
+      minimumRate: this.#slowest,
       signal,
     });
+  }
+}
+
+/** @throws SartorError SRT_MESSAGE_INVALID: it is signed as it is, another attempt would bring the same */
+function parseManifest(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch (cause) {
+    throw new SartorError("SRT_MESSAGE_INVALID", "The bundle manifest is not JSON.", { cause });
   }
 }
 
