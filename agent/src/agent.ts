@@ -18,7 +18,7 @@ import {
   type OrderFollower,
   SlotStore,
 } from "./ota/index.js";
-import { type Clock, hostFiles, type Logger } from "./platform/index.js";
+import { BandwidthLimit, type Clock, hostFiles, type Logger } from "./platform/index.js";
 import { buildReport, Reconciler, ReportPublisher, StepExecutors } from "./reconcile/index.js";
 import { CandidateProcesses, InferenceServer, ModelHost } from "./runtime/index.js";
 import { OutboxStore, openStateDatabase, SettingsStore } from "./storage/index.js";
@@ -132,13 +132,18 @@ export async function startAgent(settings: AgentSettings, context: AgentContext)
 
   // Over the air: slots, journal, and the loop that moves between them.
   const slots = new SlotStore(settings.stateFolder);
-  const source = new HttpBundleSource(identity);
-  const candidates = new CandidateStore({ root: settings.stateFolder, slots, source, clock, logger });
+  const bandwidth = new BandwidthLimit(settings.downloadBytesPerSecond);
+  const source = new HttpBundleSource({ httpUrl: identity.httpUrl, tls: identity.tls, bandwidth });
+  const parallel = settings.downloadsAtOnce;
+  const candidates = new CandidateStore({ root: settings.stateFolder, slots, source, clock, logger, parallel });
   const installer = new BundleInstaller({
     source,
     clock,
     complete: () => [...slots.allInstalled(), ...candidates.installed()],
     makeRoom: () => candidates.discard(new Set()),
+    parallel,
+    base: () => slots.activeBundle(),
+    logger,
   });
   const executors = new StepExecutors({
     journal,

@@ -36,6 +36,10 @@ const SETTINGS = {
   SARTOR_EMULATED_INVENTORY: z.string().min(1).optional(),
   /** How often the hardware is looked at again, s. */
   SARTOR_INVENTORY_INTERVAL_S: seconds(5, 86_400).default(300),
+  /** Most that downloads of bundles take together, bytes a second; no limit by default. */
+  SARTOR_DOWNLOAD_BYTES_PER_S: z.coerce.number().int().min(16_384).max(1_000_000_000_000).optional(),
+  /** Pieces of a bundle that are fetched at the same time. */
+  SARTOR_DOWNLOADS_AT_ONCE: z.coerce.number().int().min(1).max(8).default(4),
   /** Telemetry windows and other messages kept while offline, bytes. */
   SARTOR_OUTBOX_BYTES: z.coerce.number().int().min(65_536).max(1_073_741_824).default(33_554_432),
   /** debug, info, warn or error. */
@@ -59,6 +63,9 @@ export interface AgentSettings {
   readonly inferencePort: number;
   readonly emulatedInventory: string | undefined;
   readonly inventoryIntervalMs: number;
+  /** Undefined: no limit. */
+  readonly downloadBytesPerSecond: number | undefined;
+  readonly downloadsAtOnce: number;
   readonly outboxBytes: number;
   readonly logLevel: "debug" | "info" | "warn" | "error";
   /** Environment of the runtime child. */
@@ -92,6 +99,8 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     inferencePort: values.SARTOR_INFERENCE_PORT,
     emulatedInventory: values.SARTOR_EMULATED_INVENTORY,
     inventoryIntervalMs: values.SARTOR_INVENTORY_INTERVAL_S * 1000,
+    downloadBytesPerSecond: values.SARTOR_DOWNLOAD_BYTES_PER_S,
+    downloadsAtOnce: values.SARTOR_DOWNLOADS_AT_ONCE,
     outboxBytes: values.SARTOR_OUTBOX_BYTES,
     logLevel: values.SARTOR_LOG_LEVEL,
     runtimeEnvironment: Object.fromEntries(

@@ -28,7 +28,7 @@ describe("bringing a bundle into a slot", () => {
     const installer = installerOf(source);
     const into = slots.folder(slot);
     const manifest = await installer.prepare(into, wanted, never);
-    await installer.download(into, manifest, quiet, never);
+    await installer.download(into, { bundleId: bundle.bundleId, manifest }, quiet, never);
     await installer.verify(into, manifest);
     installer.seal(into, wanted.bundleId);
   }
@@ -36,7 +36,7 @@ describe("bringing a bundle into a slot", () => {
   it("ends with files that are the bundle's to the byte, and counts as installed only once sealed", async () => {
     const installer = installerOf(new MemoryBundleSource(bundle));
     const manifest = await installer.prepare(slots.folder("a"), bundle, never);
-    await installer.download(slots.folder("a"), manifest, quiet, never);
+    await installer.download(slots.folder("a"), { bundleId: bundle.bundleId, manifest }, quiet, never);
     expect(slots.installed("a")).toBeUndefined();
     await installer.verify(slots.folder("a"), manifest);
     installer.seal(slots.folder("a"), bundle.bundleId);
@@ -104,7 +104,7 @@ describe("bringing a bundle into a slot", () => {
       code: "SRT_DIGEST_MISMATCH",
     });
     const before = source.sentBytes;
-    await installer.download(slots.folder("a"), bundle.manifest, quiet, never);
+    await installer.download(slots.folder("a"), bundle, quiet, never);
     await installer.verify(slots.folder("a"), bundle.manifest);
     expect(source.sentBytes - before).toBe(2499);
   });

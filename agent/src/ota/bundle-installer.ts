@@ -1,26 +1,17 @@
-import { existsSync, statfsSync } from "node:fs";
+import { statfsSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import { SartorError } from "@sartor/shared/errors";
-import type { BundleFile, BundleManifest } from "@sartor/shared/protocol";
-import type { Clock } from "../platform/index.js";
+import type { BundleManifest, Digest } from "@sartor/shared/protocol";
+import type { Clock, Logger } from "../platform/index.js";
+import { BundleDownload, type DownloadProgress } from "./bundle-download.js";
 import type { BundleFolder, InstalledBundle } from "./bundle-folder.js";
 import type { BundleSource, OrderedBundle } from "./bundle-source.js";
-import { digestOfStretch, fetchChunk } from "./chunk-writer.js";
+import { digestOfStretch } from "./chunk-writer.js";
+import { DeltaFetcher } from "./delta-fetcher.js";
 
 /** Space that stays free beside the bundle, bytes: the database and the log need room to go on. */
 const SPARE_BYTES = 16 * 1024 * 1024;
-
-export interface DownloadProgress {
-  readonly doneBytes: number;
-  readonly totalBytes: number;
-}
-
-/** A chunk that another bundle on this disk holds already. */
-interface LocalChunk {
-  readonly path: string;
-  readonly position: number;
-}
 
 export interface BundleInstallerOptions {
   readonly source: BundleSource;
@@ -31,14 +22,23 @@ export interface BundleInstallerOptions {
   readonly freeBytes?: (folder: string) => number;
   /** Removes what the device can do without, before a bundle is refused for want of space. */
   readonly makeRoom?: () => Promise<void>;
+  /** Chunks that are fetched at the same time; 1 by default. */
+  readonly parallel?: number;
+  /** The bundle that runs, to which differences are asked for; none are without it. */
+  readonly base?: () => InstalledBundle | undefined;
+  readonly logger?: Logger;
 }
 
 /** Brings a bundle into a folder: manifest, chunks, verification, seal. Each part may be repeated after a crash. */
 export class BundleInstaller {
   readonly #is: BundleInstallerOptions;
+  readonly #deltas: DeltaFetcher | undefined;
 
   constructor(options: BundleInstallerOptions) {
     this.#is = options;
+    const { base, logger, source, freeBytes = freeBytesOf } = options;
+    this.#deltas =
+      base === undefined || logger === undefined ? undefined : new DeltaFetcher({ source, base, logger, freeBytes });
   }
 
   /**
@@ -67,34 +67,20 @@ export class BundleInstaller {
   }
 
   /**
-   * Fetches what is missing. Chunks that are already in place, from a former attempt or from another bundle on this disk, are not
-   * fetched again.
+   * Fetches what is missing. What is already in place, from a former attempt or from another bundle on this disk, is not fetched again; a file of
+   * which an older version runs comes as a difference where one is offered.
+   *
+   * @throws SartorError SRT_DOWNLOAD_FAILED, SRT_DIGEST_MISMATCH, SRT_DISK_FULL; the signal's reason
    */
   async download(
     folder: BundleFolder,
-    manifest: BundleManifest,
+    bundle: { readonly bundleId: Digest; readonly manifest: BundleManifest },
     onProgress: (progress: DownloadProgress) => void,
     signal: AbortSignal,
   ): Promise<void> {
-    const local = this.#chunksOfOthers(folder);
-    let doneBytes = 0;
-    for (const file of manifest.files) {
-      await this.#withFile(folder, file, async (handle) => {
-        let position = 0;
-        for (const chunk of file.chunks) {
-          signal.throwIfAborted();
-          const place = { file: handle, position, chunk };
-          const inPlace = (await digestOfStretch(handle, position, chunk.bytes)) === chunk.digest;
-          if (!inPlace && !(await copyLocal(local.get(chunk.digest), place)))
-            await fetchChunk(place, this.#is.source, signal);
-          position += chunk.bytes;
-          doneBytes += chunk.bytes;
-          onProgress({ doneBytes, totalBytes: manifest.totalBytes });
-        }
-        await handle.truncate(file.bytes);
-        await handle.sync();
-      });
-    }
+    const { source, complete, parallel = 1 } = this.#is;
+    const run = { folder, ...bundle, source, deltas: this.#deltas, complete: complete(), parallel, onProgress };
+    await new BundleDownload(run).run(signal);
   }
 
   /** Checks every file of a folder against its digest. @throws SartorError SRT_DIGEST_MISMATCH naming the file */
@@ -128,59 +114,6 @@ export class BundleInstaller {
   seal(folder: BundleFolder, bundleId: string): void {
     folder.seal(bundleId, this.#is.clock.now());
   }
-
-  async #withFile<T>(folder: BundleFolder, file: BundleFile, use: (handle: FileHandle) => Promise<T>): Promise<T> {
-    const path = join(folder.path, file.name);
-    try {
-      const handle = await open(path, existsSync(path) ? "r+" : "w+", 0o644);
-      try {
-        return await use(handle);
-      } finally {
-        await handle.close();
-      }
-    } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code === "ENOSPC") {
-        throw new SartorError("SRT_DISK_FULL", `The disk filled up while ${file.name} was written.`, { cause });
-      }
-      throw cause;
-    }
-  }
-
-  #chunksOfOthers(own: BundleFolder): Map<string, LocalChunk> {
-    const chunks = new Map<string, LocalChunk>();
-    for (const { folder, manifest } of this.#is.complete()) {
-      if (folder === own.path) continue;
-      for (const file of manifest.files) {
-        let position = 0;
-        for (const chunk of file.chunks) {
-          chunks.set(chunk.digest, { path: join(folder, file.name), position });
-          position += chunk.bytes;
-        }
-      }
-    }
-    return chunks;
-  }
-}
-
-/** Copies a chunk from another bundle; false where there is none or it is no longer what it was. */
-async function copyLocal(
-  local: LocalChunk | undefined,
-  place: { file: FileHandle; position: number; chunk: { bytes: number; digest: string } },
-): Promise<boolean> {
-  if (local === undefined) return false;
-  try {
-    const source = await open(local.path, "r");
-    try {
-      const buffer = Buffer.allocUnsafe(place.chunk.bytes);
-      await source.read(buffer, 0, buffer.byteLength, local.position);
-      await place.file.write(buffer, 0, buffer.byteLength, place.position);
-    } finally {
-      await source.close();
-    }
-  } catch {
-    return false;
-  }
-  return (await digestOfStretch(place.file, place.position, place.chunk.bytes)) === place.chunk.digest;
 }
 
 function freeBytesOf(folder: string): number {

@@ -4,13 +4,21 @@ import {
   type BundleManifest,
   bundleManifestSchema,
   type ChunkRef,
+  type Digest,
+  deltaPath,
   describeProblems,
+  digestSchema,
+  errorReplySchema,
   LIMITS,
 } from "@sartor/shared/protocol";
-import { type HttpAnswer, httpGet, readBody, type TlsIdentity } from "../platform/index.js";
+import { z } from "zod";
+import { BandwidthLimit, type HttpAnswer, httpGet, readBody, type TlsIdentity } from "../platform/index.js";
 
 /** A transfer is given up when no byte arrives for this long, ms. */
 const IDLE_TIMEOUT_MS = 30_000;
+
+/** Longest ETag that is kept. */
+const MAXIMUM_ETAG = 256;
 
 /** A bundle as a verified order names it: the digest of its manifest, and the manifest's signed length. */
 export interface OrderedBundle {
@@ -23,17 +31,68 @@ export interface BundleSource {
   /** The manifest's exact bytes, of the ordered length and with the digest that is the bundle's id, and what they say. */
   fetchManifest(bundle: OrderedBundle, signal: AbortSignal): Promise<{ bytes: Uint8Array; manifest: BundleManifest }>;
   /** One chunk's bytes from `offset` on, as they arrive. The caller checks the digest. */
-  openChunk(chunk: ChunkRef, offset: number, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
+  openChunk(chunk: ChunkRef, offset: number, signal: AbortSignal): Promise<ChunkContent>;
+  /** The difference from files that the device holds to a file of a bundle, or why there is none. @throws SartorError SRT_DOWNLOAD_FAILED */
+  openDelta(request: DeltaRequest, signal: AbortSignal): Promise<DeltaReply>;
+}
+
+/** A chunk as it arrives. */
+export interface ChunkContent {
+  readonly body: AsyncIterable<Uint8Array>;
+  /** Tells the source that what it brought is not the chunk. */
+  readonly refuse?: () => void;
+}
+
+/** Which difference, and how much of it is here already. */
+export interface DeltaRequest {
+  readonly bundleId: Digest;
+  readonly file: Digest;
+  readonly bases: readonly Digest[];
+  /** What a former attempt brought: `bytes` of the content that has this ETag. */
+  readonly partial: { readonly etag: string; readonly bytes: number } | undefined;
+  /** A longer one is cut off, bytes. */
+  readonly maximumBytes: number;
+}
+
+/** What becomes of a request for a difference. */
+export type DeltaReply =
+  /** Its content from `offset` on: 0, or where the former attempt ended. */
+  | {
+      readonly kind: "content";
+      readonly etag: string;
+      readonly offset: number;
+      readonly totalBytes: number;
+      readonly body: AsyncIterable<Uint8Array>;
+    }
+  /** It is being made. */
+  | { readonly kind: "pending"; readonly retryAfterMs: number }
+  /** These are no files there; it may be asked for without them. */
+  | { readonly kind: "unknown"; readonly digests: readonly Digest[] }
+  /** There is none, or it cannot be used. */
+  | { readonly kind: "none"; readonly reason: string };
+
+/** Longest head of an answer that says why there is no difference, bytes. */
+const MAXIMUM_REFUSAL_BYTES = 16 * 1024;
+/** Longest pause that is believed, s. */
+const MAXIMUM_RETRY_SECONDS = 3_600;
+
+export interface HttpBundleSourceOptions {
+  readonly httpUrl: string;
+  readonly tls: TlsIdentity;
+  /** Shared by all downloads. */
+  readonly bandwidth?: BandwidthLimit;
 }
 
 /** Fetches bundles over HTTPS with the device's own certificate. */
 export class HttpBundleSource implements BundleSource {
   readonly #baseUrl: URL;
   readonly #tls: TlsIdentity;
+  readonly #bandwidth: BandwidthLimit;
 
-  constructor(identity: { httpUrl: string; tls: TlsIdentity }) {
-    this.#baseUrl = new URL(identity.httpUrl);
-    this.#tls = identity.tls;
+  constructor({ httpUrl, tls, bandwidth = new BandwidthLimit(undefined) }: HttpBundleSourceOptions) {
+    this.#baseUrl = new URL(httpUrl);
+    this.#tls = tls;
+    this.#bandwidth = bandwidth;
   }
 
   /** @throws SartorError SRT_BUNDLE_UNKNOWN, SRT_DIGEST_MISMATCH, SRT_MESSAGE_INVALID, SRT_DOWNLOAD_FAILED */
@@ -72,16 +131,73 @@ export class HttpBundleSource implements BundleSource {
     return { bytes, manifest: result.data };
   }
 
-  async openChunk(chunk: ChunkRef, offset: number, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
+  async openChunk(chunk: ChunkRef, offset: number, signal: AbortSignal): Promise<ChunkContent> {
     const headers: Record<string, string> = offset > 0 ? { range: `bytes=${offset}-` } : {};
     const answer = await this.#get(`/api/v1/chunks/${chunk.digest}`, chunk.bytes - offset, headers, signal);
     expectStatus(answer, offset > 0 ? 206 : 200, `chunk ${chunk.digest}`);
-    return answer.body;
+    return { body: this.#held(answer.body, signal) };
+  }
+
+  async openDelta(request: DeltaRequest, signal: AbortSignal): Promise<DeltaReply> {
+    const { partial, maximumBytes } = request;
+    const headers: Record<string, string> =
+      partial === undefined ? {} : { range: `bytes=${partial.bytes}-`, "if-range": partial.etag };
+    const path = deltaPath(request.bundleId, request.file, request.bases);
+    const answer = await this.#get(path, Math.max(maximumBytes, MAXIMUM_REFUSAL_BYTES), headers, signal);
+    if (answer.status === 200 || answer.status === 206) return this.#deltaContent(request, answer, signal);
+    if (answer.status === 416) {
+      // Another content of that name is shorter than what is here.
+      answer.discard();
+      return partial === undefined
+        ? { kind: "none", reason: "status 416" }
+        : this.openDelta({ ...request, partial: undefined }, signal);
+    }
+    if (answer.status === 202) {
+      const seconds = Number(answer.headers["retry-after"]);
+      answer.discard();
+      const wait = Number.isFinite(seconds) ? Math.min(Math.max(seconds, 1), MAXIMUM_RETRY_SECONDS) : 1;
+      return { kind: "pending", retryAfterMs: wait * 1_000 };
+    }
+    return refusalOf(answer);
+  }
+
+  #deltaContent({ partial, maximumBytes }: DeltaRequest, answer: HttpAnswer, signal: AbortSignal): DeltaReply {
+    const { status, headers } = answer;
+    const { etag } = headers;
+    const length = Number(headers["content-length"]);
+    const offset = status === 206 ? (partial?.bytes ?? 0) : 0;
+    const range = status === 206 ? `bytes ${offset}-${offset + length - 1}/${offset + length}` : undefined;
+    const totalBytes = offset + length;
+    const isSound =
+      Number.isSafeInteger(length) &&
+      length > 0 &&
+      totalBytes <= maximumBytes &&
+      etag !== undefined &&
+      etag.length <= MAXIMUM_ETAG &&
+      (status === 200 || (partial !== undefined && etag === partial.etag && headers["content-range"] === range));
+    if (!isSound) {
+      answer.discard();
+      return {
+        kind: "none",
+        reason: `an answer of ${totalBytes} bytes, ETag ${etag}, that does not fit what was asked`,
+      };
+    }
+    return { kind: "content", etag, offset, totalBytes, body: this.#held(answer.body, signal) };
+  }
+
+  /** As it arrives, no faster than may be. */
+  async *#held(body: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    for await (const piece of body) {
+      yield piece;
+      await this.#bandwidth.take(piece.byteLength, signal);
+    }
   }
 
   #get(path: string, maximumBytes: number, headers: Record<string, string>, signal: AbortSignal): Promise<HttpAnswer> {
     const url = new URL(this.#baseUrl);
-    url.pathname = url.pathname.replace(/\/$/, "") + path;
+    const [pathname, query = ""] = path.split("?");
+    url.pathname = url.pathname.replace(/\/$/, "") + pathname;
+    url.search = query;
     return httpGet(url, {
       tls: this.#tls,
       headers: { ...headers, "accept-encoding": "identity" },
@@ -90,6 +206,20 @@ export class HttpBundleSource implements BundleSource {
       signal,
     });
   }
+}
+
+/** What an answer says that brings no difference. */
+async function refusalOf(answer: HttpAnswer): Promise<DeltaReply> {
+  let code: string | undefined;
+  try {
+    const body = errorReplySchema.parse(JSON.parse(new TextDecoder().decode(await readBody(answer))));
+    ({ code } = body.error);
+    const unknown = z.array(digestSchema).min(1).safeParse(body.error.details?.digests);
+    if (code === "SRT_BLOB_UNKNOWN" && unknown.success) return { kind: "unknown", digests: unknown.data };
+  } catch {
+    // Whoever answered is no control plane that offers differences.
+  }
+  return { kind: "none", reason: code ?? `status ${answer.status}` };
 }
 
 function expectStatus(answer: HttpAnswer, status: number, what: string): void {

@@ -37,8 +37,8 @@ describe("bundles that are fetched to be measured", () => {
 
   async function installInSlot(slot: "a" | "b", bundle: TestBundle, source: MemoryBundleSource): Promise<void> {
     const installer = new BundleInstaller({ source, clock: systemClock, complete: () => slots.allInstalled() });
-    const manifest = await installer.prepare(slots.folder(slot), bundle, never);
-    await installer.download(slots.folder(slot), manifest, quiet, never);
+    await installer.prepare(slots.folder(slot), bundle, never);
+    await installer.download(slots.folder(slot), bundle, quiet, never);
     installer.seal(slots.folder(slot), bundle.bundleId);
   }
 

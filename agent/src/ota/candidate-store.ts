@@ -19,6 +19,8 @@ export interface CandidateStoreOptions {
   readonly logger: Logger;
   /** Free bytes of the file system that holds a folder. */
   readonly freeBytes?: (folder: string) => number;
+  /** Chunks that are fetched at the same time. */
+  readonly parallel?: number;
 }
 
 /**
@@ -36,14 +38,18 @@ export class CandidateStore {
   /** The operation before the next one: fetching and removing must not meet. */
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor({ root, slots, source, clock, logger, freeBytes }: CandidateStoreOptions) {
+  constructor({ root, slots, source, clock, logger, freeBytes, parallel }: CandidateStoreOptions) {
     this.#root = join(root, "candidates");
     this.#slots = slots;
+    const base = () => slots.activeBundle();
     const complete = () => [...slots.allInstalled(), ...this.installed()];
     this.#installer = new BundleInstaller({
       source,
       clock,
       complete,
+      base,
+      logger,
+      ...(parallel === undefined ? {} : { parallel }),
       ...(freeBytes === undefined ? {} : { freeBytes }),
     });
     mkdirSync(this.#root, { recursive: true, mode: 0o755 });
@@ -124,7 +130,7 @@ export class CandidateStore {
     for (let repairs = 0; ; repairs++) {
       await this.#installer.download(
         folder,
-        manifest,
+        { bundleId, manifest },
         ({ doneBytes, totalBytes }) => onProgress(totalBytes === 0 ? 1 : doneBytes / totalBytes),
         signal,
       );

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
 import { SartorError } from "@sartor/shared/errors";
 import type { ChunkRef } from "@sartor/shared/protocol";
-import type { BundleSource } from "./bundle-source.js";
+import type { BundleSource, ChunkContent } from "./bundle-source.js";
 
 /** How often a chunk that arrives damaged is fetched again before the source counts as damaged. */
 const DAMAGED_TRIES = 3;
@@ -38,10 +38,14 @@ export async function fetchChunk(place: ChunkPlace, source: BundleSource, signal
   let offset = 0;
   let damaged = 0;
   let stalled = 0;
+  /** Of those who brought a part of it: which part is wrong nobody knows. */
+  const refusals: (ChunkContent["refuse"] | undefined)[] = [];
   for (;;) {
     const before = offset;
     try {
-      for await (const piece of await source.openChunk(place.chunk, offset, signal)) {
+      const content = await source.openChunk(place.chunk, offset, signal);
+      refusals.push(content.refuse);
+      for await (const piece of content.body) {
         await place.file.write(piece, 0, piece.byteLength, place.position + offset);
         offset += piece.byteLength;
       }
@@ -59,6 +63,7 @@ export async function fetchChunk(place: ChunkPlace, source: BundleSource, signal
     }
     const digest = await digestOfStretch(place.file, place.position, place.chunk.bytes);
     if (digest === place.chunk.digest) return;
+    for (const refuse of refusals.splice(0)) refuse?.();
     damaged += 1;
     if (damaged >= DAMAGED_TRIES) {
       throw new SartorError("SRT_DIGEST_MISMATCH", `Chunk ${place.chunk.digest} arrived damaged ${damaged} times.`);

@@ -1,6 +1,14 @@
+export type { DownloadProgress } from "./bundle-download.js";
 export { BundleFolder, type InstalledBundle } from "./bundle-folder.js";
-export { BundleInstaller, type BundleInstallerOptions, type DownloadProgress } from "./bundle-installer.js";
-export { type BundleSource, HttpBundleSource, type OrderedBundle } from "./bundle-source.js";
+export { BundleInstaller, type BundleInstallerOptions } from "./bundle-installer.js";
+export {
+  type BundleSource,
+  type ChunkContent,
+  type DeltaReply,
+  type DeltaRequest,
+  HttpBundleSource,
+  type OrderedBundle,
+} from "./bundle-source.js";
 export { CandidateStore, type CandidateStoreOptions } from "./candidate-store.js";
 export { type Committed, DeploymentJournal, type DeploymentRecord } from "./deployment-journal.js";
 export { downloadBounded, type MetadataTransport } from "./metadata/bounded-download.js";
@@ -16,5 +24,6 @@ export {
   type VerifiedOrder,
 } from "./metadata/trusted-orders.js";
 export { TrustedTime, type TrustedTimeOptions } from "./metadata/trusted-time.js";
+export { type NearbySource, NearestSource, type NearestSourceOptions } from "./nearest-source.js";
 export { OrderFollower, type OrderFollowerOptions } from "./order-follower.js";
 export { type InstalledSlot, SLOT_NAMES, type SlotName, SlotStore } from "./slot-store.js";

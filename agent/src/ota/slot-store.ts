@@ -53,6 +53,12 @@ export class SlotStore {
     }
   }
 
+  /** What is installed in the active slot. */
+  activeBundle(): InstalledSlot | undefined {
+    const slot = this.active();
+    return slot && this.installed(slot);
+  }
+
   /** Points `active` to a slot; durable when it returns. */
   activate(slot: SlotName): void {
     replaceLink(join(this.#root, "active"), join("slots", slot));

@@ -1,4 +1,5 @@
 export { abortable } from "./abortable.js";
+export { BandwidthLimit } from "./bandwidth-limit.js";
 export { type Clock, systemClock } from "./clock.js";
 export { type CommandResult, type RunCommand, runCommand } from "./exec.js";
 export { type HttpAnswer, type HttpGetOptions, httpGet, readBody } from "./http-get.js";

@@ -9,8 +9,8 @@ export interface TlsCredential {
   readonly client?: { readonly certificate: string; readonly key: string };
 }
 
-/** Connections to one peer at a time are few: downloads are sequential. */
-const MAXIMUM_SOCKETS = 4;
+/** Connections to one peer: as many downloads as may run at once, and orders beside them. */
+const MAXIMUM_SOCKETS = 10;
 const IDLE_SOCKET_MS = 30_000;
 
 /**

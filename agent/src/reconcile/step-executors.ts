@@ -126,7 +126,8 @@ export class StepExecutors {
           this.#progress = progress;
           this.#is.onChange();
         };
-        await installer.download(folder, manifest, onProgress, signal);
+        const { bundleId } = record.deployment.bundle;
+        await installer.download(folder, { bundleId, manifest }, onProgress, signal);
         this.#advance(record, "verifying");
       });
     },

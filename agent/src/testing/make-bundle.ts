@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { SartorError } from "@sartor/shared/errors";
 import type { BundleManifest } from "@sartor/shared/protocol";
-import type { BundleSource, OrderedBundle } from "../ota/index.js";
+import type { BundleSource, ChunkContent, DeltaReply, DeltaRequest, OrderedBundle } from "../ota/index.js";
 
 /** A complete bundle in memory, for unit tests of the rooms that move bundles and never look into the model. */
 export interface TestBundle {
@@ -77,7 +77,7 @@ export function makeBundle(seed: number, chunkBytes = 1000, modelBytes = 3500): 
 }
 
 /** The same files under another manifest: another bundle. */
-export function twinOf({ chunks }: TestBundle, manifest: BundleManifest): TestBundle {
+export function twinOf({ chunks }: Pick<TestBundle, "chunks">, manifest: BundleManifest): TestBundle {
   return bundleWith(manifest, chunks);
 }
 
@@ -93,6 +93,10 @@ export class MemoryBundleSource implements BundleSource {
   sentBytes = 0;
   /** May throw, or change a piece, before it is sent. */
   disturb: (piece: Uint8Array) => Uint8Array = (piece) => piece;
+  /** Requests for differences, in their order. */
+  readonly asked: DeltaRequest[] = [];
+  /** What they are answered. */
+  answerDelta: (request: DeltaRequest) => DeltaReply = () => ({ kind: "none", reason: "none is offered" });
 
   constructor(...bundles: TestBundle[]) {
     this.#bundles = new Map(bundles.map((bundle) => [bundle.bundleId, bundle]));
@@ -104,7 +108,12 @@ export class MemoryBundleSource implements BundleSource {
     return { bytes: bundle.bytes, manifest: bundle.manifest };
   }
 
-  async openChunk({ digest }: { digest: string }, offset: number): Promise<AsyncIterable<Uint8Array>> {
+  async openDelta(request: DeltaRequest): Promise<DeltaReply> {
+    this.asked.push(request);
+    return this.answerDelta(request);
+  }
+
+  async openChunk({ digest }: { digest: string }, offset: number): Promise<ChunkContent> {
     this.requested.push(`${digest}@${offset}`);
     const chunk = [...this.#bundles.values()]
       .map(({ chunks }) => chunks.get(digest))
@@ -115,9 +124,10 @@ export class MemoryBundleSource implements BundleSource {
       this.sentBytes += sent.byteLength;
       return sent;
     };
-    return (async function* () {
+    const pieces = async function* () {
       for (let at = offset; at < chunk.byteLength; at += 300)
         yield send(chunk.slice(at, Math.min(at + 300, chunk.byteLength)));
-    })();
+    };
+    return { body: pieces() };
   }
 }

@@ -72,15 +72,13 @@ export class WaveDeltas implements OnModuleDestroy {
   private async look(deviceId: string, bundleId: Digest, target: Target): Promise<void> {
     if (this.#stopping) return;
     const { reported } = await this.devices.detail(deviceId);
-    const held = [reported?.slots.active?.bundleId, reported?.slots.inactive?.bundleId]
-      .filter((each) => each !== undefined)
-      .sort();
-    if (held.length === 0 || held.includes(bundleId) || target.held.has(held.join())) return;
-    target.held.add(held.join());
-    const files = await this.bundles.filesOf([bundleId, ...held]);
-    const ofHeld = held.map((each) => files.get(each) ?? []);
+    const held = reported?.slots.active?.bundleId;
+    if (held === undefined || held === bundleId || target.held.has(held)) return;
+    target.held.add(held);
+    const files = await this.bundles.filesOf([bundleId, held]);
+    const ofHeld = files.get(held) ?? [];
     for (const file of files.get(bundleId) ?? []) {
-      const bases = deltaBases(file, ofHeld);
+      const bases = deltaBases(file, [ofHeld]);
       if (bases.length === 0 || target.pairs >= LOOK.pairs) continue;
       target.pairs++;
       await this.deltas.prepare(file.digest, bases, file.bytes);

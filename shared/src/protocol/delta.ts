@@ -66,10 +66,10 @@ export interface NamedFile {
 }
 
 /**
- * The bases that a device names for a file: the files of the same name in the bundles of its slots. Both sides keep to this, so that devices
- * with the same slots ask for the same difference, and the control plane can make it before they do.
+ * The bases that a device names for a file: the files of the same name in the bundle of its active slot (the other slot makes room for the new
+ * bundle). Both sides keep to this, so that devices that run the same ask for the same difference, and the control plane can make it before they do.
  *
- * @param held the files of each bundle that the device holds whole
+ * @param held the files of each bundle that the device holds whole and keeps
  * @returns sorted; none where nothing of that name is held, or the file itself is: then no difference is asked for
  */
 export function deltaBases(file: NamedFile, held: readonly (readonly NamedFile[])[]): Digest[] {

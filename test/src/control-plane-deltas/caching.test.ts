@@ -3,9 +3,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { ScriptedDevice } from "../control-plane-models/scripted-device.js";
 import { type RunningControlPlane, startControlPlane } from "../support/control-plane.js";
 import { digestOf } from "../support/registering.js";
+import { drawn, fineTuned } from "../support/tuned-models.js";
 import { CachingClient } from "./caching-client.js";
 import { ask, bundleOf, type KnownBundle, pathOf } from "./delta-fleet.js";
-import { drawn, fineTuned } from "./tuned-models.js";
 
 const YEAR_MS = 365 * 24 * 3_600_000;
 

@@ -4,8 +4,8 @@ import { ScriptedDevice } from "../control-plane-models/scripted-device.js";
 import { type RunningControlPlane, startControlPlane } from "../support/control-plane.js";
 import { callAsDevice } from "../support/enrolled-device.js";
 import { digestOf, upload } from "../support/registering.js";
+import { drawn, fineTuned } from "../support/tuned-models.js";
 import { apply, ask, bundleOf, errorOf, type KnownBundle, madeOf, metric, networkOf, pathOf } from "./delta-fleet.js";
-import { drawn, fineTuned } from "./tuned-models.js";
 
 const DEVICES = 50;
 const ZEROS = `sha256:${"0".repeat(64)}`;

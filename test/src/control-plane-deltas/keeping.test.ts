@@ -11,9 +11,9 @@ import { ScriptedDevice } from "../control-plane-models/scripted-device.js";
 import { startControlPlane } from "../support/control-plane.js";
 import { rest } from "../support/enrolled-device.js";
 import { digestOf } from "../support/registering.js";
+import { drawn, fineTuned } from "../support/tuned-models.js";
 import { waitFor } from "../support/wait-for.js";
 import { apply, ask, bundleOf, errorOf, type KnownBundle, madeOf, metric, networkOf, pathOf } from "./delta-fleet.js";
-import { drawn, fineTuned } from "./tuned-models.js";
 
 const targetOf = ({ manifest, model }: KnownBundle) => ({
   digest: model,

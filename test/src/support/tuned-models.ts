@@ -1,5 +1,5 @@
 import { onnxTensors } from "@sartor/control-plane/deltas";
-import { buildTinyClassifier, seededRandom, type TinyModel } from "../support/tiny-model.js";
+import { buildTinyClassifier, seededRandom, type TinyModel } from "./tiny-model.js";
 
 /** Classes of the networks here: 16,000 weights in the last layer, 64 kB. */
 const CLASSES = 2_000;
