@@ -69,11 +69,14 @@ export class ContentFlight {
   /** A reader's view of it; call it once {@link head} says that there is content. */
   follow({ digest, totalBytes }: FlightHead & { kind: "content" }): Content {
     this.#users += 1;
+    let isClosed = false;
     return {
       digest,
       totalBytes,
       read: (start, end) => this.#read(start, end, totalBytes),
       close: async () => {
+        if (isClosed) return;
+        isClosed = true;
         this.#users -= 1;
         await this.#closeIfIdle();
       },

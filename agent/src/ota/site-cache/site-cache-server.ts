@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { type Clock, type Logger, type MinimumRate, RateWatch, type TlsIdentity } from "../../platform/index.js";
 import { NeighbourLimits } from "./neighbour-limits.js";
-import { busy, type CacheAnswer, type CacheRequest, refusal, type SiteCache } from "./site-cache.js";
+import { busy, type CacheAnswer, refusal, type SiteCache } from "./site-cache.js";
 
 /** Bounds of the listener. */
 const MOST_CONNECTIONS = 128;
@@ -93,7 +93,7 @@ export class SiteCacheServer {
       if (typeof asked === "object") return await this.#send(asked, response);
       end = asked;
       const { method = "", url = "", headers } = request;
-      await this.#send(await this.#is.cache.answer(asRequest(method, url, headers)), response);
+      await this.#send(await this.#is.cache.answer({ method, target: url, headers }), response);
     } catch (error) {
       logger.debug("a neighbour did not get its answer", { error });
       response.destroy();
@@ -119,12 +119,15 @@ export class SiteCacheServer {
   }
 
   async #send({ status, headers, body, close }: CacheAnswer, response: ServerResponse): Promise<void> {
+    const gone = new AbortController();
+    response.once("close", () => gone.abort(new Error("the neighbour is gone")));
+    const watch = new RateWatch(this.#is.slowestReader ?? SLOWEST_READER);
     try {
       response.writeHead(status, headers);
-      const watch = new RateWatch(this.#is.slowestReader ?? SLOWEST_READER);
       for await (const piece of body) {
+        gone.signal.throwIfAborted();
         const since = performance.now();
-        if (!response.write(piece)) await drained(response, IDLE_MS);
+        if (!response.write(piece)) await once(response, "drain", { signal: gone.signal });
         if (!watch.note(performance.now() - since, piece.byteLength)) throw new Error("the neighbour reads too slowly");
       }
       response.end();
@@ -132,19 +135,6 @@ export class SiteCacheServer {
       await close();
     }
   }
-}
-
-function asRequest(method: string, target: string, headers: CacheRequest["headers"]): CacheRequest {
-  return { method, target, headers };
-}
-
-/** Waits until more can be written. @throws Error when the connection ends, or nothing moves for so long, ms */
-async function drained(response: ServerResponse, idleMs: number): Promise<void> {
-  if (response.destroyed) throw new Error("the neighbour is gone");
-  const waiting = new AbortController();
-  const signal = AbortSignal.any([waiting.signal, AbortSignal.timeout(idleMs)]);
-  response.once("close", () => waiting.abort(new Error("the neighbour is gone")));
-  await once(response, "drain", { signal });
 }
 
 function credentialOf({ credential }: TlsIdentity) {

@@ -1,4 +1,4 @@
-import { SartorError, type SartorErrorCode } from "@sartor/shared/errors";
+import { type ErrorCode, SartorError } from "@sartor/shared/errors";
 import { type ErrorReply, parseByteRange } from "@sartor/shared/protocol";
 import type { Content } from "./content.js";
 import { type ContentAddress, parseContentAddress } from "./content-address.js";
@@ -106,7 +106,7 @@ export class SiteCache {
     const head = await flight.head;
     if (head.kind === "content") return flight.follow(head);
     const { status, headers, body } = head.answer;
-    return { status, headers: { ...headers, "cache-control": "no-store" }, body: once(body), close: async () => {} };
+    return { status, headers: { ...headers, "cache-control": "no-store" }, body: once(body), close: nothing };
   }
 
   #begin(address: ContentAddress): ContentFlight | undefined {
@@ -121,11 +121,7 @@ export class SiteCache {
 }
 
 /** An answer that says why there is no content. */
-export function refusal(
-  code: SartorErrorCode,
-  message: string,
-  headers: Readonly<Record<string, string>> = {},
-): CacheAnswer {
+export function refusal(code: ErrorCode, message: string, headers: Readonly<Record<string, string>> = {}): CacheAnswer {
   const { status } = new SartorError(code, message);
   const reply: ErrorReply = { error: { code, message } };
   const body = Buffer.from(JSON.stringify(reply));
@@ -133,7 +129,7 @@ export function refusal(
     status,
     headers: { "content-type": "application/json", "cache-control": "no-store", ...headers },
     body: once(body),
-    close: async () => {},
+    close: nothing,
   };
 }
 
@@ -178,3 +174,5 @@ async function contentAnswer(
 async function* once(body?: Uint8Array): AsyncGenerator<Uint8Array> {
   if (body !== undefined) yield body;
 }
+
+const nothing = () => Promise.resolve();
