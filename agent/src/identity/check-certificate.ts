@@ -79,8 +79,13 @@ export function checkDeviceChain(
   now: number | undefined,
 ): CertificateFacts {
   if (leaf === undefined) throw bad("it holds no certificate");
-  if (leaf.ca) throw bad("it is an authority's");
   checkChain(leaf, intermediates, roots);
+  return checkDeviceLeaf(leaf, now);
+}
+
+/** The same where TLS itself has checked the chain. */
+export function checkDeviceLeaf(leaf: X509Certificate, now: number | undefined): CertificateFacts {
+  if (leaf.ca) throw bad("it is an authority's");
   if (!(leaf.keyUsage ?? []).includes(CLIENT_AUTHENTICATION)) throw bad("it is not for TLS clients");
   const deviceId = /^CN=(.+)$/m.exec(leaf.subject)?.[1] ?? "";
   const names = (leaf.subjectAltName ?? "").split(", ");

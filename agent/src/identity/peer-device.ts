@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import type { DetailedPeerCertificate, TLSSocket } from "node:tls";
 import { SartorError } from "@sartor/shared/errors";
-import { checkDeviceChain, LONGEST_CHAIN, readCertificates } from "./check-certificate.js";
+import { checkDeviceChain, checkDeviceLeaf, LONGEST_CHAIN, readCertificates } from "./check-certificate.js";
 
 export interface CheckPeerOptions {
   /** The roots that are trusted, PEM. */
@@ -13,14 +13,19 @@ export interface CheckPeerOptions {
 }
 
 /**
- * Who is at the other end of a TLS connection, which must be a device of this fleet. TLS has shown that it holds the key of its certificate; all
- * else is checked here, so that it holds on either side of the connection.
+ * Who is at the other end of a TLS connection, which must be a device of this fleet. TLS has shown that it holds the key of its certificate, and
+ * trusts no roots but this fleet's; all else is checked here, on either side of the connection.
  *
  * @returns the device's id
  * @throws SartorError SRT_CERTIFICATE_UNKNOWN, SRT_CERTIFICATE_EXPIRED, SRT_CERTIFICATE_REVOKED
  */
 export function checkPeer(socket: TLSSocket, { authorities, now, isRevoked }: CheckPeerOptions): string {
-  const facts = checkDeviceChain(chainOf(socket), readCertificates(authorities), now);
+  // A server's TLS has checked the chain and does not keep it; a client's refuses every certificate that is not a server's.
+  const leaf = socket.authorized ? socket.getPeerX509Certificate() : undefined;
+  const facts =
+    leaf === undefined
+      ? checkDeviceChain(chainOf(socket), readCertificates(authorities), now)
+      : checkDeviceLeaf(leaf, now);
   if (isRevoked(facts.serial))
     throw new SartorError("SRT_CERTIFICATE_REVOKED", `The certificate of ${facts.deviceId} was revoked.`);
   return facts.deviceId;

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { TLSSocket } from "node:tls";
-import { type Clock, type Logger, type MinimumRate, RateWatch, type TlsIdentity } from "../../platform/index.js";
+import { type Clock, type Logger, type TlsIdentity } from "../../platform/index.js";
 import { NeighbourLimits } from "./neighbour-limits.js";
 import { busy, type CacheAnswer, refusal, type SiteCache } from "./site-cache.js";
 
@@ -15,8 +15,8 @@ const HEAD_MS = 10_000;
 const IDLE_MS = 30_000;
 const LONGEST_HEAD_BYTES = 8 * 1024;
 
-/** A reader that takes less is cut off: its connection and its open file are for those who read. */
-export const SLOWEST_READER: MinimumRate = { bytes: 16 * 1024, windowMs: 20_000 };
+/** A neighbour that takes longer for a piece of 64 KiB is cut off, ms: connection and open file are for those who read. */
+const PIECE_MS = 20_000;
 
 export interface SiteCacheServerOptions {
   readonly cache: Pick<SiteCache, "answer">;
@@ -25,7 +25,8 @@ export interface SiteCacheServerOptions {
   readonly listen: { readonly host: string; readonly port: number };
   /** Who is at the other end of a connection. @throws SartorError for who is no device of this fleet, or none any more */
   readonly identify: (socket: TLSSocket) => string;
-  readonly slowestReader?: MinimumRate;
+  /** Longest time for a piece of 64 KiB, ms. */
+  readonly pieceMs?: number;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -121,14 +122,14 @@ export class SiteCacheServer {
   async #send({ status, headers, body, close }: CacheAnswer, response: ServerResponse): Promise<void> {
     const gone = new AbortController();
     response.once("close", () => gone.abort(new Error("the neighbour is gone")));
-    const watch = new RateWatch(this.#is.slowestReader ?? SLOWEST_READER);
+    const { pieceMs = PIECE_MS } = this.#is;
     try {
       response.writeHead(status, headers);
       for await (const piece of body) {
         gone.signal.throwIfAborted();
-        const since = performance.now();
-        if (!response.write(piece)) await once(response, "drain", { signal: gone.signal });
-        if (!watch.note(performance.now() - since, piece.byteLength)) throw new Error("the neighbour reads too slowly");
+        if (response.write(piece)) continue;
+        const signal = AbortSignal.any([gone.signal, AbortSignal.timeout(pieceMs)]);
+        await once(response, "drain", { signal });
       }
       response.end();
     } finally {
