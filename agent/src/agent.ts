@@ -10,17 +10,13 @@ import { DeviceConditionsReader, defaultHardware, SystemMetricsReader } from "./
 import { createInventory } from "./inventory-wiring.js";
 import { LazyTuner } from "./lazy-tuner.js";
 import { Link } from "./link/index.js";
-import {
-  BundleInstaller,
-  CandidateStore,
-  DeploymentJournal,
-  HttpBundleSource,
-  type OrderFollower,
-  SlotStore,
-} from "./ota/index.js";
+
+import { BundleInstaller, CandidateStore, DeploymentJournal, type OrderFollower, SlotStore } from "./ota/index.js";
 import { BandwidthLimit, type Clock, hostFiles, type Logger, type MinimumRate } from "./platform/index.js";
+
 import { buildReport, Reconciler, ReportPublisher, StepExecutors } from "./reconcile/index.js";
 import { CandidateProcesses, InferenceServer, ModelHost } from "./runtime/index.js";
+import { createSite } from "./site-wiring.js";
 import { OutboxStore, openStateDatabase, SettingsStore } from "./storage/index.js";
 import { TelemetryReporter } from "./telemetry/index.js";
 import { createFollower, createTrust } from "./trust-wiring.js";
@@ -40,6 +36,8 @@ export interface AgentContext {
   readonly ordersPeriodMs?: number;
   /** A delivery that is slower is given up: 4 KiB in 60 s by default. */
   readonly slowestDelivery?: MinimumRate;
+  /** How often the revocation list is looked for by a device that speaks with neighbours, ms; 5 minutes by default. */
+  readonly revocationsPeriodMs?: number;
 }
 
 /** A running agent. */
@@ -136,20 +134,35 @@ export async function startAgent(settings: AgentSettings, context: AgentContext)
 
   // Over the air: slots, journal, and the loop that moves between them.
   const slots = new SlotStore(settings.stateFolder);
-  const bandwidth = new BandwidthLimit(settings.downloadBytesPerSecond);
-  const source = new HttpBundleSource({
-    httpUrl: identity.httpUrl,
-    tls: identity.tls,
-    bandwidth,
+  const site = createSite({
+    settings,
+    identity,
+    bandwidth: new BandwidthLimit(settings.downloadBytesPerSecond),
+    bundles: () => [...slots.allInstalled(), ...candidates.installed()],
+    tell,
+    clock,
+    logger,
     slowest: context.slowestDelivery,
+    revocationsPeriodMs: context.revocationsPeriodMs,
   });
+  const { source } = site;
   const parallel = settings.downloadsAtOnce;
-  const candidates = new CandidateStore({ root: settings.stateFolder, slots, source, clock, logger, parallel });
+  const candidates: CandidateStore = new CandidateStore({
+    root: settings.stateFolder,
+    slots,
+    source,
+    clock,
+    logger,
+    parallel,
+  });
   const installer = new BundleInstaller({
     source,
     clock,
     complete: () => [...slots.allInstalled(), ...candidates.installed()],
-    makeRoom: () => candidates.discard(new Set()),
+    makeRoom: () => {
+      site.makeRoom();
+      return candidates.discard(new Set());
+    },
     parallel,
     base: () => slots.activeBundle(),
     logger,
@@ -290,6 +303,7 @@ export async function startAgent(settings: AgentSettings, context: AgentContext)
     reconciler.run(running.signal),
     follower.run(running.signal),
     inventory.monitor.run(running.signal),
+    site.run(running.signal),
     listen(),
   ];
   logger.info("agent is up", { deviceId, version: AGENT_VERSION, emulated });
