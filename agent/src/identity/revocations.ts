@@ -101,6 +101,7 @@ export class Revocations {
     this.#issuedAt = issuedAt;
     this.#known = der;
     this.#serials = new Set(list.entries.map(({ serialNumber }) => normalized(serialNumber)));
+    this.#is.logger.debug("another revocation list counts", { issuedAt, entries: this.#serials.size });
     return true;
   }
 }

@@ -10,7 +10,8 @@ import { createLogger, type HttpAnswer, systemClock } from "../../platform/index
 import { MemoryBundleSource, makeBundle } from "../../testing/make-bundle.js";
 import { BundleInstaller } from "../bundle-installer.js";
 import { SlotStore } from "../slot-store.js";
-import { type CacheAnswer, ContentStore, InstalledContent, SiteCache } from "./index.js";
+import { ContentStore, InstalledContent, SiteCache } from "./index.js";
+import type { CacheAnswer } from "./site-cache.js";
 
 const digestOf = (bytes: Uint8Array) => `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
 const contentOf = (seed: number, bytes = 1000) => Buffer.alloc(bytes).map((_, at) => (at * 7 + seed * 13) & 0xff);
