@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { chmodSync, mkdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { SartorError } from "@sartor/shared/errors";
 import type { Inventory, TuningEnvironment } from "@sartor/shared/protocol";
@@ -207,6 +208,7 @@ export async function startAgent(settings: AgentSettings, context: AgentContext)
       random: Math.random,
       incumbent: () => incumbentOf(host),
       environment: () => environmentOf(inventory.monitor.latest),
+      ...(emulated ? { cores: availableParallelism() } : {}),
       mayMeasure: () => !reconciler.isBusy && ["ready", "none"].includes(host.state().state),
       report: (report) => link.publishTuning(report),
       atomically: (work) => outbox.atomically(work),
