@@ -56,7 +56,7 @@ describe("the supervisor of the agent", () => {
     const supervisor = new Supervisor({
       store: store(),
       trialMs,
-      environment: { PATH: process.env.PATH },
+      environment: {},
       clock: systemClock,
       logger: createLogger("error", () => undefined),
       lookMs: 20,

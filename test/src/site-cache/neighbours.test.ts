@@ -4,10 +4,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect, type TLSSocket } from "node:tls";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { checkPeer, Revocations } from "./identity/index.js";
-import { TestAuthority, TestControlPlane } from "./identity/testing/index.js";
-import { SiteCacheServer } from "./ota/index.js";
+import { checkPeer, Revocations } from "@sartor/agent/identity";
+import { TestAuthority, TestControlPlane } from "@sartor/agent/identity/testing";
+import { SiteCacheServer } from "@sartor/agent/ota";
 import {
   createLogger,
   type HttpsLine,
@@ -16,8 +15,9 @@ import {
   readBody,
   systemClock,
   TlsIdentity,
-} from "./platform/index.js";
-import { signList } from "./testing/sign-list.js";
+} from "@sartor/agent/platform";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { signList } from "./sign-list.js";
 
 const logger = createLogger("error", () => undefined);
 const signal = new AbortController().signal;
@@ -46,16 +46,14 @@ describe("neighbours at a site", () => {
     server = undefined;
   });
 
-  async function identityOf(deviceId: string, from = authority, validity = {}, trusts = authority) {
-    return new TlsIdentity({ ca: trusts.root, client: await from.makeDevice(deviceId, validity) });
+  async function identityOf(deviceId: string, from = authority, validity = {}) {
+    return new TlsIdentity({ ca: authority.root, client: await from.makeDevice(deviceId, validity) });
   }
 
-  const identify =
-    (trusts = authority) =>
-    (socket: TLSSocket) =>
-      checkPeer(socket, { authorities: trusts.root, now: Date.now(), isRevoked: (serial) => revoked.has(serial) });
+  const identify = () => (socket: TLSSocket) =>
+    checkPeer(socket, { authorities: authority.root, now: Date.now(), isRevoked: (serial) => revoked.has(serial) });
 
-  async function startCache(tls: TlsIdentity, pieceMs?: number, trusts?: TestAuthority) {
+  async function startCache(tls: TlsIdentity, pieceMs?: number) {
     const answer = async ({ target }: { target: string }) => {
       asked.push(target);
       return { status: 200, headers: {}, body: body(), close: async () => undefined };
@@ -65,7 +63,7 @@ describe("neighbours at a site", () => {
       cache: { answer },
       tls,
       listen,
-      identify: identify(trusts),
+      identify: identify(),
       clock: systemClock,
       logger,
       ...(pieceMs === undefined ? {} : { pieceMs }),
