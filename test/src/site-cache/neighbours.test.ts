@@ -17,7 +17,6 @@ import {
   TlsIdentity,
 } from "@sartor/agent/platform";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { signList } from "./sign-list.js";
 
 const logger = createLogger("error", () => undefined);
 const signal = new AbortController().signal;
@@ -241,11 +240,11 @@ describe("neighbours at a site", () => {
     };
 
     it("is followed, and counts on when the control plane is gone", async () => {
-      list = await signList(authority, ["0a0b"], Date.now() - 10_000);
+      list = await authority.signRevocationList(["0a0b"], Date.now() - 10_000);
       const revocations = await follow();
       await until(() => revocations.isRevoked("0A0B"));
       expect(revocations.isRevoked("0a0c")).toBe(false);
-      list = await signList(authority, ["0a0b", "0a0c"], Date.now());
+      list = await authority.signRevocationList(["0a0b", "0a0c"], Date.now());
       await until(() => revocations.isRevoked("a0c"));
       stop.abort();
       list = Buffer.alloc(0);
@@ -255,12 +254,12 @@ describe("neighbours at a site", () => {
     });
 
     it("is not believed when it is older, or another authority's", async () => {
-      list = await signList(authority, ["0a0b"], Date.now());
+      list = await authority.signRevocationList(["0a0b"], Date.now());
       const revocations = await follow();
       await until(() => revocations.isRevoked("0a0b"));
       for (const bad of [
-        await signList(authority, ["0a0c"], Date.now() - DAY_MS),
-        await signList(await TestAuthority.create(), ["0a0c"], Date.now() + 5_000),
+        await authority.signRevocationList(["0a0c"], Date.now() - DAY_MS),
+        await (await TestAuthority.create()).signRevocationList(["0a0c"], Date.now() + 5_000),
         Buffer.from("no list"),
       ]) {
         list = bad;
