@@ -44,6 +44,8 @@ export interface AgentContext {
 /** A running agent. */
 export interface Agent {
   readonly deviceId: string;
+  /** It is connected, what it reported has arrived, and what is committed serves: a supervisor may keep this release of it. */
+  hasProved(): boolean;
   /** Ends in order: no new requests, last telemetry, goodbye to the broker, database. */
   stop(): Promise<void>;
 }
@@ -60,6 +62,7 @@ export async function startAgent(settings: AgentSettings, context: AgentContext)
   const running = new AbortController();
   const onChange = () => reports?.touch();
   let reports: ReportPublisher | undefined;
+  let hasReported = false;
 
   // State: everything that must outlive the process.
   mkdirSync(settings.stateFolder, { recursive: true, mode: 0o700 });
@@ -235,6 +238,7 @@ export async function startAgent(settings: AgentSettings, context: AgentContext)
       reports?.flush(true);
       inventory.publish();
       follower.noteConnected();
+      hasReported = true;
     },
   });
 
@@ -328,6 +332,11 @@ export async function startAgent(settings: AgentSettings, context: AgentContext)
 
   return {
     deviceId,
+    hasProved: () =>
+      hasReported &&
+      link.connected &&
+      outbox.totals().messages === 0 &&
+      (journal.committed === null || host.state().state === "ready"),
     stop: async () => {
       logger.info("agent is stopping");
       executors.noteStop();

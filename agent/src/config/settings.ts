@@ -71,6 +71,8 @@ const SETTINGS = {
   SARTOR_DOWNLOADS_AT_ONCE: z.coerce.number().int().min(1).max(8).default(4),
   /** Telemetry windows and other messages kept while offline, bytes. */
   SARTOR_OUTBOX_BYTES: z.coerce.number().int().min(65_536).max(1_073_741_824).default(33_554_432),
+  /** Set by the supervisor that started this agent, and waits to hear that it has proved itself. */
+  SARTOR_SUPERVISED: z.enum(["provisional", "committed"]).optional(),
   /** debug, info, warn or error. */
   SARTOR_LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("info"),
 } as const;
@@ -102,6 +104,8 @@ export interface AgentSettings {
   /** Undefined: this device caches for nobody. */
   readonly siteCache: { readonly host: string; readonly port: number; readonly maximumBytes: number } | undefined;
   readonly outboxBytes: number;
+  /** A supervisor waits to hear that this agent has proved itself. */
+  readonly isProvisional: boolean;
   readonly logLevel: "debug" | "info" | "warn" | "error";
   /** Environment of the runtime child. */
   readonly runtimeEnvironment: Readonly<Record<string, string>>;
@@ -146,6 +150,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
             port: values.SARTOR_SITE_CACHE_PORT,
             maximumBytes: values.SARTOR_SITE_CACHE_BYTES,
           },
+    isProvisional: values.SARTOR_SUPERVISED === "provisional",
     outboxBytes: values.SARTOR_OUTBOX_BYTES,
     logLevel: values.SARTOR_LOG_LEVEL,
     runtimeEnvironment: Object.fromEntries(

@@ -35,7 +35,9 @@ describe("a site with a device that caches", () => {
     await site.fleet.rollOut("tiny", "1.0.0", { devices: site.deviceIds });
     await site.serving("1.0.0");
     const share = (site.fleet.httpLine.downBytes - before) / (bundleBytes.get("1.0.0") ?? 0);
-    console.info(`bytes from the control plane for ${site.deviceIds.length} devices: ${share.toFixed(3)} bundles`);
+    console.info(
+      `a bundle of ${bundleBytes.get("1.0.0")} bytes; bytes from the control plane for ${site.deviceIds.length} devices: ${share.toFixed(3)} bundles`,
+    );
     expect(share).toBeGreaterThan(1);
     expect(share).toBeLessThan(1.3);
     for (const { log } of site.neighbours) expect(log()).not.toContain("left alone");
@@ -116,6 +118,7 @@ describe("a site without one", () => {
       await site.fleet.rollOut("tiny", "1.0.0", { devices: site.deviceIds });
       await site.serving("1.0.0");
       const share = (site.fleet.httpLine.downBytes - before) / (files.onnx.byteLength + files.golden.byteLength);
+      console.info(`without a cache: ${share.toFixed(3)} bundles`);
       expect(share).toBeGreaterThan(3);
     } finally {
       await site.stop();

@@ -4,10 +4,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect, type TLSSocket } from "node:tls";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { checkPeer, Revocations } from "./identity/index.js";
-import { TestAuthority, TestControlPlane } from "./identity/testing/index.js";
-import { SiteCacheServer } from "./ota/index.js";
+import { checkPeer, Revocations } from "@sartor/agent/identity";
+import { TestAuthority, TestControlPlane } from "@sartor/agent/identity/testing";
+import { SiteCacheServer } from "@sartor/agent/ota";
 import {
   createLogger,
   type HttpsLine,
@@ -16,8 +15,8 @@ import {
   readBody,
   systemClock,
   TlsIdentity,
-} from "./platform/index.js";
-import { signList } from "./testing/sign-list.js";
+} from "@sartor/agent/platform";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 const logger = createLogger("error", () => undefined);
 const signal = new AbortController().signal;
@@ -46,16 +45,14 @@ describe("neighbours at a site", () => {
     server = undefined;
   });
 
-  async function identityOf(deviceId: string, from = authority, validity = {}, trusts = authority) {
-    return new TlsIdentity({ ca: trusts.root, client: await from.makeDevice(deviceId, validity) });
+  async function identityOf(deviceId: string, from = authority, validity = {}) {
+    return new TlsIdentity({ ca: authority.root, client: await from.makeDevice(deviceId, validity) });
   }
 
-  const identify =
-    (trusts = authority) =>
-    (socket: TLSSocket) =>
-      checkPeer(socket, { authorities: trusts.root, now: Date.now(), isRevoked: (serial) => revoked.has(serial) });
+  const identify = () => (socket: TLSSocket) =>
+    checkPeer(socket, { authorities: authority.root, now: Date.now(), isRevoked: (serial) => revoked.has(serial) });
 
-  async function startCache(tls: TlsIdentity, pieceMs?: number, trusts?: TestAuthority) {
+  async function startCache(tls: TlsIdentity, pieceMs?: number) {
     const answer = async ({ target }: { target: string }) => {
       asked.push(target);
       return { status: 200, headers: {}, body: body(), close: async () => undefined };
@@ -65,7 +62,7 @@ describe("neighbours at a site", () => {
       cache: { answer },
       tls,
       listen,
-      identify: identify(trusts),
+      identify: identify(),
       clock: systemClock,
       logger,
       ...(pieceMs === undefined ? {} : { pieceMs }),
@@ -243,11 +240,11 @@ describe("neighbours at a site", () => {
     };
 
     it("is followed, and counts on when the control plane is gone", async () => {
-      list = await signList(authority, ["0a0b"], Date.now() - 10_000);
+      list = await authority.signRevocationList(["0a0b"], Date.now() - 10_000);
       const revocations = await follow();
       await until(() => revocations.isRevoked("0A0B"));
       expect(revocations.isRevoked("0a0c")).toBe(false);
-      list = await signList(authority, ["0a0b", "0a0c"], Date.now());
+      list = await authority.signRevocationList(["0a0b", "0a0c"], Date.now());
       await until(() => revocations.isRevoked("a0c"));
       stop.abort();
       list = Buffer.alloc(0);
@@ -257,12 +254,12 @@ describe("neighbours at a site", () => {
     });
 
     it("is not believed when it is older, or another authority's", async () => {
-      list = await signList(authority, ["0a0b"], Date.now());
+      list = await authority.signRevocationList(["0a0b"], Date.now());
       const revocations = await follow();
       await until(() => revocations.isRevoked("0a0b"));
       for (const bad of [
-        await signList(authority, ["0a0c"], Date.now() - DAY_MS),
-        await signList(await TestAuthority.create(), ["0a0c"], Date.now() + 5_000),
+        await authority.signRevocationList(["0a0c"], Date.now() - DAY_MS),
+        await (await TestAuthority.create()).signRevocationList(["0a0c"], Date.now() + 5_000),
         Buffer.from("no list"),
       ]) {
         list = bad;
