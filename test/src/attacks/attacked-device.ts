@@ -94,6 +94,7 @@ export async function startAttackedDevice(
       });
       expect(refused.slots.inactive).toBeNull();
       await servesFirst();
+      device.server.intercept = () => false;
       for (const recover of recoveries) recover();
       await waitFor("the device to follow honest people again", () => device.reported()?.ordersRefusal === null);
       await servesFirst();

@@ -33,9 +33,10 @@ async function start(lookMs?: number): Promise<AttackedDevice> {
 /** Sends a byte a second of what was asked for: of everything that fits. */
 function dripping(device: AttackedDevice, fits: RegExp, content: (path: string) => Uint8Array): Sent {
   const sent: Sent = { bytes: 0, answers: 0 };
-  device.server.intercept = (path, response) => {
+  device.server.intercept = (path, response, { headers }) => {
     if (!fits.test(path)) return false;
-    drip(response, content(path), sent);
+    // What came of a chunk is kept, and the rest is asked for.
+    drip(response, content(path), sent, headers.range === undefined ? 200 : 206);
     return true;
   };
   return sent;

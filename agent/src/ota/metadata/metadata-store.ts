@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { SartorError } from "@sartor/shared/errors";
 import type { TargetFile } from "tuf-js";
 import { type Clock, systemClock } from "../../platform/index.js";
 import type { MetadataTransport } from "./bounded-download.js";
@@ -82,6 +83,7 @@ export class MetadataStore {
     signal.throwIfAborted();
     try {
       const { from, work, updater } = this.#begin(signal);
+      let isForeign = false;
       try {
         await updater.refresh();
         this.#checkFloors(work);
@@ -93,8 +95,11 @@ export class MetadataStore {
         });
         this.#checkFloors(work);
         return result;
+      } catch (error) {
+        isForeign = this.#options.repository === "director" && isOfAnotherDevice(error);
+        throw error;
       } finally {
-        this.#keep(from, work);
+        this.#keep(from, work, isForeign);
       }
     } catch (error) {
       if (signal.aborted || !hasSystemCall(error)) throw error;
@@ -136,18 +141,28 @@ export class MetadataStore {
     return start(undefined);
   }
 
+  #isBelowFloors(work: string): boolean {
+    try {
+      this.#checkFloors(work);
+      return false;
+    } catch (error) {
+      if (isTrustError(error)) return true;
+      throw error;
+    }
+  }
+
   /** @throws SartorError SRT_TRUST_ROLLBACK */
   #checkFloors(work: string): void {
     const { root, versions } = readVersions(work);
     this.#floors.check(this.#options.repository, versions, root);
   }
 
-  /** Makes what was verified the current generation, unless nothing changed. Below a floor, only a newer root is kept. */
-  #keep(from: string | undefined, work: string): void {
-    try {
-      this.#checkFloors(work);
-    } catch (error) {
-      if (!isTrustError(error)) throw error;
+  /**
+   * Makes what was verified the current generation, unless nothing changed. Below a floor, and of another device's repository, only a newer
+   * root is kept: all directors share their root, but another one's versions say nothing of this device's.
+   */
+  #keep(from: string | undefined, work: string, isForeign: boolean): void {
+    if (isForeign || this.#isBelowFloors(work)) {
       for (const file of readdirSync(work)) if (file !== "root.json") rmSync(join(work, file));
       const before = from === undefined ? this.#folders.factoryRoot() : readFileSync(join(from, "root.json"));
       if (readFileSync(join(work, "root.json")).equals(before)) {
@@ -167,6 +182,8 @@ export class MetadataStore {
     this.#folders.commit(from);
   }
 }
+
+const isOfAnotherDevice = (error: unknown) => error instanceof SartorError && error.code === "SRT_TRUST_WRONG_DEVICE";
 
 /** Whether a generation has a root and every file in it is metadata; what an unsynced write left behind is empty, short or zeroed. */
 function isWhole(folder: string): boolean {
