@@ -78,9 +78,13 @@ async function forgeDirector(
   order?: object,
 ) {
   const base = `${directorOf(victim)}/metadata`;
-  const timestamp = await signedOf(`${base}/timestamp.json`);
-  const snapshot = await signedOf(`${base}/${timestamp.signed.meta["snapshot.json"].version}.snapshot.json`);
-  const targets = await signedOf(`${base}/${snapshot.signed.meta["targets.json"].version}.targets.json`);
+  // The control plane may sign anew meanwhile: what was there is gone then.
+  const { timestamp, snapshot, targets } = await waitFor("a whole repository", async () => {
+    const timestamp = await signedOf(`${base}/timestamp.json`);
+    const snapshot = await signedOf(`${base}/${timestamp.signed.meta["snapshot.json"].version}.snapshot.json`);
+    const targets = await signedOf(`${base}/${snapshot.signed.meta["targets.json"].version}.targets.json`);
+    return { timestamp, snapshot, targets };
+  });
   const files = new Map<string, Buffer>();
   if (order !== undefined) {
     const bytes = Buffer.from(canonicalJson(order));
@@ -308,7 +312,7 @@ describe("arbitrary content, from whoever serves it", () => {
       const { reported } = await victim.view();
       return reported?.deployment?.error?.code === "SRT_DOWNLOAD_FAILED";
     });
-    expect(redirected).toBeGreaterThan(2);
+    expect(redirected).toBeGreaterThan(1);
     expect(connections).toBe(0);
     await followsAgain();
     await new Promise((resolve) => spy.close(resolve));
