@@ -8,7 +8,7 @@ import { serverOptions } from "../support/test-credentials.js";
 import { canonicalJson } from "../support/tiny-model.js";
 import { waitFor } from "../support/wait-for.js";
 import { type AttackedFleet, type AttackedMember, forge, type Signed, startAttackedFleet } from "./attacked-fleet.js";
-import type { Answer } from "./middleman.js";
+import type { Answer, Exchange } from "./middleman.js";
 
 let fleet: AttackedFleet;
 let victim: AttackedMember;
@@ -108,14 +108,18 @@ async function forgeDirector(
   return files;
 }
 
-/** Holds the victim's questions about its director back until what shall be answered is ready. */
-function holdDirector(): (files: ReadonlyMap<string, Buffer>) => void {
-  victim.middleman.intercept = ({ path, response }) => {
-    if (!path.startsWith(directorOf(victim))) return false;
-    response.writeHead(503).end();
+/** Holds the victim's questions about a repository back until what shall be answered is ready: it asks for the timestamp first. */
+function hold(repository: string): (files: ReadonlyMap<string, Buffer>) => void {
+  const held: Exchange[] = [];
+  victim.middleman.intercept = (exchange) => {
+    if (exchange.path !== `${repository}/metadata/timestamp.json`) return false;
+    held.push(exchange);
     return true;
   };
-  return serve;
+  return (files) => {
+    serve(files);
+    for (const { path, response } of held) response.end(files.get(path));
+  };
 }
 
 describe("cross-device replay", () => {
@@ -170,7 +174,7 @@ describe("rollback: files that were recorded, with whoever is on the line", () =
 
 describe("a stolen director key, with the line and the control plane's name", () => {
   it("orders no bundle that the image repository did not sign", async () => {
-    const serveForged = holdDirector();
+    const serveForged = hold(directorOf(victim));
     await orderNext();
     const { deviceId } = victim;
     const evil = Buffer.from('{"schemaVersion":1}');
@@ -213,7 +217,7 @@ describe("a stolen director key, with the line and the control plane's name", ()
     ["raises a release's counter", "SRT_TRUST_MISMATCH", { releaseCounter: 1_000 }],
     ["names another device", "SRT_TRUST_WRONG_DEVICE", { deviceId: "another-device" }],
   ])("is refused when it %s", async (_title, code, changes) => {
-    const serveForged = holdDirector();
+    const serveForged = hold(directorOf(victim));
     await orderNext();
     const forged = await forgeDirector(fleet.stolenKey("director-online"), (targets) => {
       for (const [path, { custom }] of Object.entries(targets))
@@ -229,11 +233,7 @@ describe("a stolen director key, with the line and the control plane's name", ()
 
 describe("stolen online keys of the image repository", () => {
   it("add no bundle to a family, whose key they are not", async () => {
-    victim.middleman.intercept = ({ path, response }) => {
-      if (!path.startsWith(`${TRUST_PATHS.image}/metadata/`)) return false;
-      response.writeHead(503).end();
-      return true;
-    };
+    const serveForged = hold(TRUST_PATHS.image);
     await orderNext();
     const base = `${TRUST_PATHS.image}/metadata`;
     const [snapshotKey, timestampKey] = [fleet.stolenKey("image-snapshot"), fleet.stolenKey("image-timestamp")];
@@ -247,7 +247,7 @@ describe("stolen online keys of the image repository", () => {
     snapshot.signed.meta["tiny.json"] = described(familyBytes, family.signed.version);
     const snapshotBytes = forge(snapshot, snapshotKey);
     timestamp.signed.meta["snapshot.json"] = described(snapshotBytes, snapshot.signed.version);
-    serve(
+    serveForged(
       new Map([
         [`${base}/timestamp.json`, forge(timestamp, timestampKey)],
         [`${base}/${snapshot.signed.version}.snapshot.json`, snapshotBytes],
