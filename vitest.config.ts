@@ -10,6 +10,8 @@ const LONGEST = [
   "agent-orders/orders",
   "end-to-end/survives-kill",
   "agent-tuning/tuning",
+  "attacks/stolen-keys",
+  "attacks/signed-metadata",
   "control-plane/broker",
   "dashboard/dashboard",
   "control-plane/external-broker",

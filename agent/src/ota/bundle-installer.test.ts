@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SartorError } from "@sartor/shared/errors";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { systemClock } from "../platform/index.js";
+import { systemClock, TooSlow } from "../platform/index.js";
 import { MemoryBundleSource, makeBundle } from "../testing/make-bundle.js";
 import { BundleInstaller, type BundleInstallerOptions } from "./bundle-installer.js";
 import { SlotStore } from "./slot-store.js";
@@ -43,6 +43,21 @@ describe("bringing a bundle into a slot", () => {
     expect(slots.installed("a")?.bundleId).toBe(bundle.bundleId);
     const model = readFileSync(join(slots.folder("a").path, "model.onnx"));
     expect(model.byteLength).toBe(bundle.manifest.files[1]?.bytes);
+  });
+
+  it.each([
+    ["breaks off after each piece is gone on with", "cut", undefined],
+    ["drips a piece at a time is given up", "too slow", new TooSlow({ bytes: 4_096, windowMs: 60_000 })],
+  ])("a source that %s", async (_title, message, cause) => {
+    const source = new MemoryBundleSource(bundle);
+    let pieces = 0;
+    source.disturb = (piece) => {
+      pieces += 1;
+      if (pieces % 2 === 0) throw new SartorError("SRT_DOWNLOAD_FAILED", message, { cause });
+      return piece;
+    };
+    if (cause === undefined) await install(source);
+    else await expect(install(source)).rejects.toMatchObject({ code: "SRT_DOWNLOAD_FAILED", message });
   });
 
   it("goes on where a broken connection stopped, by range and not from the start", async () => {

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
 import { SartorError } from "@sartor/shared/errors";
 import type { ChunkRef } from "@sartor/shared/protocol";
+import { isTooSlow } from "../platform/index.js";
 import type { BundleSource, ChunkContent } from "./bundle-source.js";
 
 /** How often a chunk that arrives damaged is fetched again before the source counts as damaged. */
@@ -56,8 +57,9 @@ export async function fetchChunk(place: ChunkPlace, source: BundleSource, signal
         );
       }
     } catch (thrown) {
-      // Progress was made: go on from there at once. No progress twice in a row: let the caller wait.
-      stalled = offset > before ? 0 : stalled + 1;
+      // Progress was made: go on from there at once. No progress twice in a row: let the caller wait. What drips brings bytes for ever: that
+      // is none.
+      stalled = offset > before && !isTooSlow(thrown) ? 0 : stalled + 1;
       if (signal.aborted || stalled > 1) throw thrown;
       continue;
     }

@@ -234,6 +234,14 @@ describe("a device that follows its orders", () => {
     await rig.stop();
   });
 
+  it("whose period is shorter than the usual pause looks as often as its period says", async () => {
+    const rig = new Rig(0, 200);
+    await rig.pass(10 * SECOND, 10);
+    expect(Math.max(...rig.gaps())).toBeLessThanOrEqual(250);
+    expect(Math.min(...rig.gaps())).toBeGreaterThanOrEqual(200);
+    await rig.stop();
+  });
+
   it("never waits longer after a failure than it would have without one", async () => {
     const rig = new Rig(0, 2 * SECOND);
     rig.answer = () => refused("SRT_TRUST_EXPIRED");

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { deliveryFailed, type HttpsLine, openHttps } from "./http-request.js";
-import { type MinimumRate, RateWatch, SLOWEST_DELIVERY } from "./rate-watch.js";
+import { type MinimumRate, RateWatch, SLOWEST_DELIVERY, TooSlow } from "./rate-watch.js";
 
 /** What to ask for and what to accept. */
 export interface HttpGetOptions {
@@ -57,8 +57,7 @@ export async function* readBounded(
       received += piece.byteLength;
       if (received > options.maximumBytes)
         throw new Error(`more than the announced ${options.maximumBytes} bytes came`);
-      if (!watch.note(performance.now() - waitingSince, piece.byteLength))
-        throw new Error(`fewer than ${minimum.bytes} bytes came in ${minimum.windowMs} ms`);
+      if (!watch.note(performance.now() - waitingSince, piece.byteLength)) throw new TooSlow(minimum);
       yield piece;
       waitingSince = performance.now();
     }

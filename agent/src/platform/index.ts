@@ -8,7 +8,7 @@ export type { HttpsLine } from "./http-request.js";
 export { createLogger, type Logger, type LogLevel } from "./logger.js";
 export { NeighbourLine } from "./neighbour-line.js";
 export { readProportionalBytes } from "./process-memory.js";
-export { type MinimumRate, RateWatch, SLOWEST_DELIVERY } from "./rate-watch.js";
+export { isTooSlow, type MinimumRate, RateWatch, SLOWEST_DELIVERY, TooSlow } from "./rate-watch.js";
 export { type DiskSpace, diskSpace, hostFiles, openSystemFiles, type SystemFiles } from "./system-files.js";
 export { type TlsCredential, TlsIdentity } from "./tls-identity.js";
 export { type TlsRefusal, tlsRefusal } from "./tls-refusal.js";

@@ -9,6 +9,18 @@ export interface MinimumRate {
 /** A line of 8 kbit/s brings 60,000 bytes in this time; what brings less is a server that drips (TUF, "slow retrieval attacks"). */
 export const SLOWEST_DELIVERY: MinimumRate = { bytes: 4 * 1024, windowMs: 60_000 };
 
+/** A delivery was given up because it dripped. */
+export class TooSlow extends Error {
+  constructor({ bytes, windowMs }: MinimumRate) {
+    super(`fewer than ${bytes} bytes came in ${windowMs} ms`);
+  }
+}
+
+/** Whether that is why something failed. */
+export function isTooSlow(thrown: unknown): boolean {
+  return thrown instanceof TooSlow || (thrown instanceof Error && thrown.cause instanceof TooSlow);
+}
+
 /**
  * Watches the speed of a delivery and never its length: a slow line is normal, an endless drip is not. Only the time spent waiting for
  * the peer counts; while a slow disk is written, nothing does.

@@ -87,12 +87,18 @@ describe("bombs in metadata", () => {
     });
   });
 
-  it("targets, signed by everybody, that are nested as deeply", async () => {
-    await device.refuses("SRT_TRUST_METADATA_INVALID", () => {
+  it.each([
+    ["by nobody", () => []],
+    [
+      "falsely, under the name of the right key",
+      () => [{ keyid: device.trust.image.roles.targets?.keys[0]?.id, sig: "00".repeat(64) }],
+    ],
+  ])("targets that are nested as deeply, signed %s", async (_title, signatures) => {
+    await device.refuses("SRT_TRUST_SIGNATURE", () => {
       const { image } = device.trust;
       const version = (image.versions.targets ?? 0) + 1;
       const nest = deepJson(TRUST_LIMITS.targetsBytes - 500);
-      const targets = `{"signatures":[],"signed":{"_type":"targets","spec_version":"1.0.31","version":${version},"expires":"2099-01-01T00:00:00Z","targets":{},"x":${nest}}}`;
+      const targets = `{"signatures":${JSON.stringify(signatures())},"signed":{"_type":"targets","spec_version":"1.0.31","version":${version},"expires":"2099-01-01T00:00:00Z","targets":{},"x":${nest}}}`;
       image.files.set(`metadata/${version}.targets.json`, Buffer.from(targets));
       image.publishSnapshot({ "targets.json": { version } });
     });
