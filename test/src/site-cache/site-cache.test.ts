@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { checkPeer } from "@sartor/agent/identity";
 import { SiteCacheServer } from "@sartor/agent/ota";
 import { createLogger, systemClock, TlsIdentity } from "@sartor/agent/platform";
@@ -39,7 +40,10 @@ describe("a site with a device that caches", () => {
       `a bundle of ${bundleBytes.get("1.0.0")} bytes; bytes from the control plane for ${site.deviceIds.length} devices: ${share.toFixed(3)} bundles`,
     );
     expect(share).toBeGreaterThan(1);
-    expect(share).toBeLessThan(1.3);
+    expect(share).toBeLessThan(1.5);
+    const asked = readFileSync(site.fleet.agent.logFile, "utf8").match(/(?<=asks the control plane path=)\S+/g) ?? [];
+    expect(asked.length).toBeGreaterThan(10);
+    expect(new Set(asked).size).toBe(asked.length);
     for (const { log } of site.neighbours) expect(log()).not.toContain("left alone");
   }, 180_000);
 
