@@ -114,11 +114,15 @@ ${BEHAVIOURS[behaviour]}
       SARTOR_NODE: process.execPath,
       SARTOR_SUPERVISOR_DIR: join(folder, "supervisor"),
     };
+    const began = performance.now();
+    await once(spawn(bin, ["install", from], { env, stdio: "ignore" }), "exit");
+    expect(store.isWhole("b")).toBe(true);
+    const wholeMs = performance.now() - began;
     let unfinished = 0;
     for (let kill = 1; kill <= KILLS; kill++) {
       const child = spawn(bin, ["install", from], { env, stdio: "ignore" });
       const gone = once(child, "exit");
-      await new Promise((resolve) => setTimeout(resolve, 100 + random() * 300));
+      await new Promise((resolve) => setTimeout(resolve, random() * 1.3 * wholeMs));
       child.kill("SIGKILL");
       await gone;
       if (store.read("b") === undefined) unfinished += 1;
