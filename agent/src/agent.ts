@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { chmodSync, mkdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { SartorError } from "@sartor/shared/errors";
 import type { Inventory, TuningEnvironment } from "@sartor/shared/protocol";
@@ -10,8 +11,10 @@ import { DeviceConditionsReader, defaultHardware, SystemMetricsReader } from "./
 import { createInventory } from "./inventory-wiring.js";
 import { LazyTuner } from "./lazy-tuner.js";
 import { Link } from "./link/index.js";
+
 import { BundleInstaller, CandidateStore, DeploymentJournal, type OrderFollower, SlotStore } from "./ota/index.js";
-import { BandwidthLimit, type Clock, hostFiles, type Logger } from "./platform/index.js";
+import { BandwidthLimit, type Clock, hostFiles, type Logger, type MinimumRate } from "./platform/index.js";
+
 import { buildReport, Reconciler, ReportPublisher, StepExecutors } from "./reconcile/index.js";
 import { CandidateProcesses, InferenceServer, ModelHost } from "./runtime/index.js";
 import { createSite } from "./site-wiring.js";
@@ -32,6 +35,8 @@ export interface AgentContext {
   readonly signal: AbortSignal;
   /** How often signed orders are looked for without a nudge, ms; 15 minutes by default. */
   readonly ordersPeriodMs?: number;
+  /** A delivery that is slower is given up: 4 KiB in 60 s by default. */
+  readonly slowestDelivery?: MinimumRate;
   /** How often the revocation list is looked for by a device that speaks with neighbours, ms; 5 minutes by default. */
   readonly revocationsPeriodMs?: number;
 }
@@ -74,18 +79,20 @@ export async function startAgent(settings: AgentSettings, context: AgentContext)
     stateFolder: settings.stateFolder,
     controlPlaneUrl: settings.controlPlaneUrl,
     token: settings.enrolmentToken,
+    authorityFingerprint: settings.authorityFingerprint,
     deviceName: settings.deviceName,
     emulated,
     hardware,
     earliest: RELEASED_AT,
     clock,
     logger,
+    random: Math.random,
     signal,
   });
   const { deviceId } = identity;
   const journal = new DeploymentJournal(store);
   forgetFormerIdentity(identity, store, outbox, journal);
-  const trust = createTrust(settings.stateFolder, identity, hardware, clock, logger);
+  const trust = createTrust(settings.stateFolder, identity, hardware, context);
 
   /** Tells operators of something; on a full disk only the log gets it, and whoever told goes on. */
   const tell = (event: Parameters<Link["publishLog"]>[0]) => {
@@ -139,6 +146,7 @@ export async function startAgent(settings: AgentSettings, context: AgentContext)
     tell,
     clock,
     logger,
+    slowest: context.slowestDelivery,
     revocationsPeriodMs: context.revocationsPeriodMs,
   });
   const { source } = site;
@@ -203,6 +211,7 @@ export async function startAgent(settings: AgentSettings, context: AgentContext)
       random: Math.random,
       incumbent: () => incumbentOf(host),
       environment: () => environmentOf(inventory.monitor.latest),
+      ...(emulated ? { cores: availableParallelism() } : {}),
       mayMeasure: () => !reconciler.isBusy && ["ready", "none"].includes(host.state().state),
       report: (report) => link.publishTuning(report),
       atomically: (work) => outbox.atomically(work),

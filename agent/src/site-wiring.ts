@@ -12,13 +12,14 @@ import {
   HttpBundleSource,
   type InstalledBundle,
   InstalledContent,
+  LONG_PATIENCE,
   type NearbySource,
   NearestSource,
   type Patience,
   SiteCache,
   SiteCacheServer,
 } from "./ota/index.js";
-import { type BandwidthLimit, type Clock, type Logger, NeighbourLine } from "./platform/index.js";
+import { type BandwidthLimit, type Clock, type Logger, type MinimumRate, NeighbourLine } from "./platform/index.js";
 
 const OWN_CACHE = "this device's own cache";
 const LISTEN_RETRY_MS = 5_000;
@@ -39,6 +40,8 @@ export interface SiteOptions {
   readonly tell: (event: Parameters<Link["publishLog"]>[0]) => void;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** What the control plane delivers more slowly is given up; 4 KiB in 60 s by default. */
+  readonly slowest?: MinimumRate | undefined;
   readonly revocationsPeriodMs?: number | undefined;
 }
 
@@ -55,7 +58,8 @@ export interface Site {
 export function createSite(options: SiteOptions): Site {
   const { settings, identity, bandwidth, clock, logger, tell } = options;
   const { httpUrl, tls } = identity;
-  const origin = new HttpBundleSource({ httpUrl, tls, bandwidth });
+  const patience = { ...LONG_PATIENCE, ...(options.slowest === undefined ? {} : { minimumRate: options.slowest }) };
+  const origin = new HttpBundleSource({ httpUrl, tls, bandwidth, patience });
   if (settings.siteCaches.length === 0 && settings.siteCache === undefined)
     return { source: origin, makeRoom: () => undefined, run: async () => undefined };
 

@@ -5,20 +5,26 @@ import {
   DeviceTrust,
   OrderFollower,
   type OrderFollowerOptions,
+  RETRIEVAL_LIMITS,
   removeFormerTrust,
   trustFolderOf,
 } from "./ota/index.js";
-import { type Clock, httpGet, type Logger } from "./platform/index.js";
+import { type Clock, httpGet, type Logger, type MinimumRate } from "./platform/index.js";
 import type { Reconciler } from "./reconcile/index.js";
 import { RELEASED_AT } from "./version.js";
+
+interface TrustContext {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly slowestDelivery?: MinimumRate;
+}
 
 /** What this enrolment of the device trusts; what former ones trusted goes. */
 export function createTrust(
   stateFolder: string,
   identity: DeviceIdentity,
   hardware: readonly HardwareId[],
-  clock: Clock,
-  logger: Logger,
+  { clock, logger, slowestDelivery }: TrustContext,
 ): DeviceTrust {
   try {
     removeFormerTrust(stateFolder, identity);
@@ -34,6 +40,7 @@ export function createTrust(
     transport: (url, options) => httpGet(url, { ...options, tls: identity.tls }),
     buildTime: RELEASED_AT,
     clock,
+    ...(slowestDelivery && { limits: { ...RETRIEVAL_LIMITS, minimumRate: slowestDelivery } }),
   });
 }
 

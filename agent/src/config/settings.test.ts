@@ -33,6 +33,15 @@ describe("the agent's settings", () => {
       expect(() => readSettings({ SARTOR_HARDWARE: bad })).toThrowError(/SARTOR_HARDWARE/);
   });
 
+  it("take a root's fingerprint as sartor says it and as openssl does", () => {
+    const bytes = Buffer.alloc(32, 0xab);
+    const hex = bytes.toString("hex");
+    for (const text of [bytes.toString("base64url"), hex, hex.toUpperCase().replace(/(..)(?!$)/g, "$1:")])
+      expect(readSettings({ SARTOR_CA_FINGERPRINT: text }).authorityFingerprint).toBe(bytes.toString("base64url"));
+    for (const bad of ["ab", hex.slice(1), `${hex}00`, hex.replace("a", "g"), bytes.toString("base64")])
+      expect(() => readSettings({ SARTOR_CA_FINGERPRINT: bad })).toThrowError(/SARTOR_CA_FINGERPRINT/);
+  });
+
   it("say so when a secret's file is missing", () => {
     expect(() => readSettings({ SARTOR_ENROLMENT_TOKEN_FILE: "/nowhere/token" })).toThrowError(
       /SARTOR_ENROLMENT_TOKEN_FILE/,

@@ -11,6 +11,16 @@ const hardwareIds = z
   .string()
   .transform((text) => text.split(",").map((word) => word.trim()))
   .pipe(z.array(hardwareIdSchema).min(1).max(8));
+/** SHA-256 of a certificate as `sartor ca` says it (base64url), or in hex, with or without colons as openssl says it; becomes base64url. */
+const certificateFingerprint = z
+  .string()
+  .regex(
+    /^([A-Za-z0-9_-]{43}|[0-9A-Fa-f]{64}|([0-9A-Fa-f]{2}:){31}[0-9A-Fa-f]{2})$/,
+    "expected a SHA-256, base64url or hex",
+  )
+  .transform((text) =>
+    text.length === 43 ? text : Buffer.from(text.replaceAll(":", ""), "hex").toString("base64url"),
+  );
 const httpsAddresses = z
   .string()
   .transform((text) => text.split(",").map((word) => word.trim()))
@@ -33,6 +43,8 @@ const SETTINGS = {
   SARTOR_CONTROL_PLANE_URL: z.url({ protocol: /^https$/, error: "expected an https address" }).optional(),
   /** One-time token; needed for enrolment only. */
   SARTOR_ENROLMENT_TOKEN: z.string().min(16).max(256).optional(),
+  /** SHA-256 of the control plane's root certificate; in a token's place: the device waits until it is claimed. For enrolment only. */
+  SARTOR_CA_FINGERPRINT: certificateFingerprint.optional(),
   /** Name that people read. */
   SARTOR_DEVICE_NAME: z.string().min(1).max(256).optional(),
   /** Kinds of hardware that this device is, the most special one first: a product's own name, then what bundles are made for. */
@@ -75,6 +87,8 @@ export interface AgentSettings {
   readonly stateFolder: string;
   readonly controlPlaneUrl: string | undefined;
   readonly enrolmentToken: string | undefined;
+  /** Base64url. */
+  readonly authorityFingerprint: string | undefined;
   readonly deviceName: string;
   /** The most special one first; undefined: what the processor says. */
   readonly hardware: readonly string[] | undefined;
@@ -118,6 +132,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     stateFolder: resolve(values.SARTOR_AGENT_STATE_DIR),
     controlPlaneUrl: values.SARTOR_CONTROL_PLANE_URL,
     enrolmentToken: values.SARTOR_ENROLMENT_TOKEN,
+    authorityFingerprint: values.SARTOR_CA_FINGERPRINT,
     deviceName: values.SARTOR_DEVICE_NAME ?? hostname(),
     hardware: values.SARTOR_HARDWARE,
     inferenceHost: values.SARTOR_INFERENCE_HOST,

@@ -51,6 +51,8 @@ describe("the certificate's renewal", () => {
       earliest: 0,
       clock,
       logger,
+      random: () => 0.5,
+      authorityFingerprint: undefined,
       signal,
     });
   const renewalOf = (identity: DeviceIdentity, earliest = 0) =>

@@ -38,6 +38,8 @@ describe("enrolment", () => {
       earliest: 0,
       clock,
       logger: createLogger("error", () => undefined),
+      random: () => 0,
+      authorityFingerprint: undefined,
       signal: new AbortController().signal,
       ...options,
     });
@@ -219,6 +221,8 @@ describe("enrolment", () => {
     earliest: 0,
     clock,
     logger: createLogger("error", () => undefined),
+    random: () => 0,
+    authorityFingerprint: undefined,
     signal: new AbortController().signal,
   });
 

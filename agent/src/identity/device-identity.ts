@@ -19,27 +19,27 @@ export interface DeviceIdentity {
   readonly store: IdentityStore;
 }
 
-/** What an enrolment takes. Address and token are needed only while there is no identity; the key is made. */
-export interface EnrolmentOptions extends Omit<EnrolRequest, "controlPlaneUrl" | "token" | "key"> {
+/** What an enrolment takes. Address, and token or fingerprint, are needed only while there is no identity; the key is made. */
+export interface EnrolmentOptions extends Omit<EnrolRequest, "controlPlaneUrl" | "key"> {
   readonly stateFolder: string;
   readonly controlPlaneUrl: string | undefined;
-  readonly token: string | undefined;
 }
 
 /**
  * Loads the device's identity, or enrols: the key is made and stored before the token is redeemed, and what came back is stored whole, so
- * that a lost reply or a kill costs nothing: the same token with the same key gives the same certificate.
+ * that a lost reply or a kill costs nothing: the same token, or claim, with the same key gives the same certificate.
  *
- * @throws SartorError SRT_CONFIG_INVALID without identity and without token, and for an identity of the first release; what
+ * @throws SartorError SRT_CONFIG_INVALID without identity and without token or fingerprint, and for an identity of the first release; what
  * {@link enrol} throws
  */
 export async function loadOrEnrol(options: EnrolmentOptions): Promise<DeviceIdentity> {
   const store = new IdentityStore(join(options.stateFolder, "identity"));
   const known = store.read("current") ?? store.read("next");
   if (known !== undefined) return openIdentity(known, store);
-  const { controlPlaneUrl, token, logger } = options;
-  if (controlPlaneUrl === undefined || token === undefined) throw missing(options.stateFolder);
-  const identity = await enrol({ ...options, controlPlaneUrl, token, key: store.pendingKey("enrolment") });
+  const { controlPlaneUrl, token, authorityFingerprint, logger } = options;
+  if (controlPlaneUrl === undefined || (token ?? authorityFingerprint) === undefined)
+    throw missing(options.stateFolder);
+  const identity = await enrol({ ...options, controlPlaneUrl, key: store.pendingKey("enrolment") });
   store.write("current", identity);
   const stored = store.read("current");
   if (stored === undefined)
@@ -71,5 +71,6 @@ function missing(stateFolder: string): SartorError {
       "SRT_CONFIG_INVALID",
       `This device's identity is of the first release, a shared secret that is not accepted any more. To enrol it again under its name, ${how}: a replacement token.`,
     );
-  return new SartorError("SRT_CONFIG_INVALID", `This device is not enrolled: ${how}.`);
+  const claim = "or SARTOR_CA_FINGERPRINT in the token's place, and have the device claimed by its key";
+  return new SartorError("SRT_CONFIG_INVALID", `This device is not enrolled: ${how}; ${claim}.`);
 }

@@ -8,7 +8,7 @@ const DEADLINE_MS = 60_000;
 
 /**
  * Fetches the control plane's root certificate over a connection that nothing vouches for yet, and believes it only when its SHA-256 is the
- * fingerprint that the operator's token carries. It is the only request of the agent that does not check its peer: it sends nothing secret
+ * fingerprint that the operator's token, or a setting, carries. It is the only request of the agent that does not check its peer: it sends nothing secret
  * and takes nothing but what the fingerprint proves.
  *
  * @param fingerprint SHA-256 of the root's DER, base64url
@@ -20,7 +20,7 @@ export async function fetchAuthority(url: URL, fingerprint: string, signal: Abor
   if (root === undefined) {
     throw new SartorError(
       "SRT_AUTHORITY_MISMATCH",
-      `${url.host} does not have the root certificate that the enrolment token names.`,
+      `${url.host} does not have the root certificate that this device was told to trust.`,
     );
   }
   return root;

@@ -31,7 +31,7 @@ export interface Patience {
 }
 
 /** The control plane may be at the other end of a slow line. */
-const LONG_PATIENCE: Patience = { idleTimeoutMs: 30_000, minimumRate: SLOWEST_DELIVERY };
+export const LONG_PATIENCE: Patience = { idleTimeoutMs: 30_000, minimumRate: SLOWEST_DELIVERY };
 
 /** Longest ETag that is kept. */
 const MAXIMUM_ETAG = 256;
@@ -144,7 +144,7 @@ export class HttpBundleSource implements BundleSource {
         `The manifest of ${bundleId} (${manifestBytes} bytes) arrived with ${bytes.byteLength} bytes and the digest ${digest}.`,
       );
     }
-    const result = bundleManifestSchema.safeParse(JSON.parse(new TextDecoder().decode(bytes)));
+    const result = bundleManifestSchema.safeParse(parseManifest(bytes));
     if (!result.success) {
       const problems = describeProblems(result.error);
       throw new SartorError(
@@ -229,6 +229,15 @@ export class HttpBundleSource implements BundleSource {
       ...this.#patience,
       signal,
     });
+  }
+}
+
+/** @throws SartorError SRT_MESSAGE_INVALID: it is signed as it is, another attempt would bring the same */
+function parseManifest(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch (cause) {
+    throw new SartorError("SRT_MESSAGE_INVALID", "The bundle manifest is not JSON.", { cause });
   }
 }
 

@@ -7,6 +7,7 @@ export {
   type DeltaReply,
   type DeltaRequest,
   HttpBundleSource,
+  LONG_PATIENCE,
   type OrderedBundle,
   type Patience,
 } from "./bundle-source.js";

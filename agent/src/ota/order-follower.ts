@@ -137,7 +137,7 @@ export class OrderFollower {
         ? planPeriod(this.#periodMs, random)
         : planRetry(this.#failures, failure.code, this.#periodMs, random);
     this.#dueAt = Math.min(this.#dueAt, now + next);
-    this.#notBefore = now + planPause(this.#useless);
+    this.#notBefore = now + planPause(this.#useless, this.#periodMs);
     try {
       if (failure === undefined) this.#clear();
       else this.#note(failure);

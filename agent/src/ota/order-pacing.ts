@@ -26,7 +26,7 @@ export function planRetry(failures: number, code: string, periodMs: number, rand
   return Math.min(FIRST_RETRY_MS * 2 ** exponent, cap) * (0.5 + random() / 2);
 }
 
-/** Least time before the next refresh after so many in a row that hints asked for and that brought nothing, ms. */
-export function planPause(useless: number): number {
-  return Math.min(SHORTEST_PAUSE_MS * 2 ** Math.min(useless, 30), LONGEST_PAUSE_MS);
+/** Least time before the next refresh after so many in a row that hints asked for and that brought nothing, ms; whoever looks more often pauses less. */
+export function planPause(useless: number, periodMs: number): number {
+  return Math.min(Math.min(SHORTEST_PAUSE_MS, periodMs) * 2 ** Math.min(useless, 30), LONGEST_PAUSE_MS);
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Command, InvalidArgumentError } from "commander";
 import { addAuditCommands } from "./commands/audit.js";
+import { addCaCommands } from "./commands/ca.js";
 import { addDeviceCommands } from "./commands/device.js";
 import { addKeysCommands } from "./commands/keys.js";
 import { addLoginCommands } from "./commands/login.js";
@@ -32,6 +33,7 @@ export function buildProgram(): Command {
       for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => stop.abort());
       await runDemo({ stateFolder: program.opts<{ state: string }>().state, devices: options.devices }, stop.signal);
     });
+  addCaCommands(program);
   addDeviceCommands(program);
   addKeysCommands(program);
   addModelCommands(program);

@@ -18,6 +18,7 @@ import {
 import { DeviceIdentities } from "./device-identities.service.js";
 import { Credentials } from "./people/credentials.service.js";
 import { OWN_ROUTES, scopeOfRoute } from "./people/route-scope.js";
+import { roleTooLow } from "./role-too-low.js";
 
 /** What each listener serves; whatever else exists is not there. */
 const SERVED = {
@@ -80,9 +81,7 @@ export class AccessGuard implements CanActivate {
 
 function refusalOf(person: Person, needed: Role, route: string): SartorError | undefined {
   if (!roleIncludes(person.role, needed)) {
-    return new SartorError("SRT_ROLE_TOO_LOW", `This needs the role ${needed}; ${person.name} is ${person.role}.`, {
-      details: { needed, role: person.role },
-    });
+    return roleTooLow(needed, person);
   }
   if (person.scopes === null || route.startsWith(OWN_ROUTES)) return undefined;
   const scope = scopeOfRoute(route);

@@ -3,6 +3,7 @@ import { APP_GUARD } from "@nestjs/core";
 import { Clock, Ids, Settings } from "../config/index.js";
 import { AccessGuard } from "./access.guard.js";
 import { loadAuthority } from "./authority-material.js";
+import { AuthorityStatusService } from "./authority-status.service.js";
 import { CertificateAuthority } from "./certificate-authority.js";
 import { CertificatesController } from "./certificates.controller.js";
 import { CertificatesRepository } from "./certificates.repository.js";
@@ -25,6 +26,7 @@ import { StrangersLimit } from "./strangers-limit.js";
 @Module({
   controllers: [EnrolmentController, CertificatesController, ...PEOPLE_CONTROLLERS],
   providers: [
+    AuthorityStatusService,
     CertificatesRepository,
     DeviceConnections,
     DeviceHttps,

@@ -1,6 +1,6 @@
 import "reflect-metadata";
 import { createPrivateKey, type KeyObject, webcrypto, X509Certificate } from "node:crypto";
-import { mkdir, readFile, rename, rm } from "node:fs/promises";
+import { access, mkdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import {
   AuthorityKeyIdentifierExtension,
@@ -16,6 +16,7 @@ import { newSerial } from "./certificate-serial.js";
 import { syncFolder, writeSecretFile } from "./durable-file.js";
 
 const FOLDER = "ca";
+const ROOT_KEY = "root-key.pem";
 const DAY_MS = 86_400_000;
 /** Lives of what is made at the first start, ms. A fleet outlives its root badly: every device holds it. */
 const ROOT_LIFE_MS = 30 * 365 * DAY_MS;
@@ -67,6 +68,14 @@ export async function loadAuthority(
       { cause },
     );
   }
+}
+
+/** Tells whether the root's key still lies where it was made. */
+export function isRootKeyHere(stateDir: string): Promise<boolean> {
+  return access(join(stateDir, FOLDER, ROOT_KEY)).then(
+    () => true,
+    () => false,
+  );
 }
 
 function requireUsable({ root, intermediate, intermediateKey }: AuthorityMaterial, now: number): void {
@@ -128,7 +137,7 @@ async function makeAuthority(stateDir: string, now: number): Promise<void> {
     crypto,
   );
   await writeSecretFile(join(temporary, "root.pem"), pemOf(root.rawData));
-  await writeSecretFile(join(temporary, "root-key.pem"), await keyPemOf(rootKeys.privateKey));
+  await writeSecretFile(join(temporary, ROOT_KEY), await keyPemOf(rootKeys.privateKey));
   await writeSecretFile(join(temporary, "intermediate.pem"), pemOf(intermediate.rawData));
   await writeSecretFile(join(temporary, "intermediate-key.pem"), await keyPemOf(intermediateKeys.privateKey));
   await syncFolder(temporary);

@@ -1,6 +1,8 @@
 import { Body, Controller, Get, Header, HttpCode, Param, Post, Query, Req, Res, StreamableFile } from "@nestjs/common";
 import { ApiBearerAuth, ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from "@nestjs/swagger";
 import {
+  type AuthorityStatus,
+  authorityStatusSchema,
   type DeviceCertificatesReply,
   type DeviceRevocationReply,
   deviceCertificatesReplySchema,
@@ -19,6 +21,7 @@ import {
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { addressOf, DeviceRoute, deviceSocketOf, EveryoneRoute, LeastRole, NewcomerRoute } from "../http/index.js";
+import { AuthorityStatusService } from "./authority-status.service.js";
 import { CertificateAuthority } from "./certificate-authority.js";
 import { DeviceIdentities } from "./device-identities.service.js";
 import { peerCertificateOf } from "./peer-certificate.js";
@@ -32,6 +35,7 @@ const crlQuerySchema = z.object({ format: z.enum(["der", "pem"]).default("der") 
 export class CertificatesController {
   constructor(
     private readonly authority: CertificateAuthority,
+    private readonly authorityStatus: AuthorityStatusService,
     private readonly renewals: Renewals,
     private readonly identities: DeviceIdentities,
     private readonly revocations: RevocationList,
@@ -43,6 +47,14 @@ export class CertificatesController {
   @ApiOperation({ summary: "The root certificate, PEM; an enrolment token holds its fingerprint" })
   root(): string {
     return this.authority.rootPem;
+  }
+
+  @LeastRole("viewer")
+  @Get("certificates/authority/status")
+  @ApiOperation({ summary: "Root and intermediate: fingerprints, ends, and whether the root's key lies here" })
+  @ApiOkResponse({ standardSchema: authorityStatusSchema })
+  status(): Promise<AuthorityStatus> {
+    return this.authorityStatus.status();
   }
 
   @EveryoneRoute()

@@ -19,10 +19,12 @@ import {
   pendingEnrolmentReplySchema,
   pendingEnrolmentRequestSchema,
   pendingEnrolmentsReplySchema,
+  roleIncludes,
 } from "@sartor/shared/protocol";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { AuditedByEvent, addressOf, LeastRole, NewcomerRoute } from "../http/index.js";
+import { AuditedByEvent, addressOf, CurrentPerson, LeastRole, NewcomerRoute, type Person } from "../http/index.js";
 import { EnrolmentService } from "./enrolment.service.js";
+import { roleTooLow } from "./role-too-low.js";
 
 @ApiTags("enrolment")
 @Controller("api/v1")
@@ -31,20 +33,32 @@ export class EnrolmentController {
 
   @LeastRole("operator")
   @Post("enrolment-tokens")
-  @ApiOperation({ summary: "Make a one-time token that enrols one device, or gives a device that is there a new key" })
+  @ApiOperation({
+    summary:
+      "Make a one-time token that enrols one device; for admins also one that gives a device that is there a new key",
+  })
   @ApiCreatedResponse({ standardSchema: enrolmentTokenReplySchema })
-  createToken(
+  async createToken(
     @Body({ schema: enrolmentTokenRequestSchema }) body: EnrolmentTokenRequest,
+    @CurrentPerson() person: Person,
     @Req() request: FastifyRequest,
   ): Promise<EnrolmentTokenReply> {
+    requireMayReplace(body, person);
     return this.enrolment.createToken(body, hostOf(request));
   }
 
   @LeastRole("operator")
   @Post("enrolments/keys")
-  @ApiOperation({ summary: "Allow the device with a key to enrol without a token: before it asks, or when it waits" })
+  @ApiOperation({
+    summary:
+      "Allow the device with a key to enrol without a token, before it asks or when it waits; in another one's place: for admins",
+  })
   @ApiCreatedResponse({ standardSchema: enrolmentKeyReplySchema })
-  allowKey(@Body({ schema: enrolmentKeyRequestSchema }) body: EnrolmentKeyRequest): Promise<EnrolmentKeyReply> {
+  async allowKey(
+    @Body({ schema: enrolmentKeyRequestSchema }) body: EnrolmentKeyRequest,
+    @CurrentPerson() person: Person,
+  ): Promise<EnrolmentKeyReply> {
+    requireMayReplace(body, person);
     return this.enrolment.allowKey(body);
   }
 
@@ -84,6 +98,12 @@ export class EnrolmentController {
     reply.status("status" in outcome ? 202 : 200);
     return outcome;
   }
+}
+
+/** Who takes a device's place has its name and its orders, and ends its certificates: that is as much as to revoke it. */
+function requireMayReplace({ replaces }: { readonly replaces?: string | undefined }, person: Person): void {
+  if (replaces !== undefined && !roleIncludes(person.role, "admin"))
+    throw roleTooLow("admin", person, `Replacing ${replaces}`);
 }
 
 /** TLS ends here, so no proxy can have set another header. */

@@ -90,6 +90,29 @@ export type PendingEnrolmentsReply = z.infer<typeof pendingEnrolmentsReplySchema
 
 // --- certificates ------------------------------------------------------------------------------
 
+const authorityCertificateSchema = z.object({
+  subject: z.string(),
+  /** SHA-256 of the certificate (DER), hex. */
+  fingerprint: keyFingerprintSchema,
+  notBefore: timestampSchema,
+  notAfter: timestampSchema,
+});
+
+/** `GET /api/v1/certificates/authority/status` (viewers): what all certificates hang on, and until when. */
+export const authorityStatusSchema = z
+  .object({
+    root: authorityCertificateSchema.extend({
+      certificate: certificatesPemSchema,
+      /** The fingerprint in base64url, as enrolment tokens and SARTOR_CA_FINGERPRINT have it. */
+      pin: z.string().regex(/^[A-Za-z0-9_-]{43}$/),
+      /** The root's private key lies in the control plane's state folder still; it should not. */
+      keyIsHere: z.boolean(),
+    }),
+    intermediate: authorityCertificateSchema,
+  })
+  .meta({ id: "AuthorityStatus" });
+export type AuthorityStatus = z.infer<typeof authorityStatusSchema>;
+
 /** Why a certificate ended before its time. */
 export const REVOCATION_REASONS = ["revoked", "replaced", "superseded", "removed"] as const;
 export type RevocationReason = (typeof REVOCATION_REASONS)[number];

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Agent, startAgent } from "@sartor/agent";
+import { type Agent, type AgentContext, startAgent } from "@sartor/agent";
 import { readSettings } from "@sartor/agent/config";
 import { IdentityStore } from "@sartor/agent/identity";
 import { TestTrust } from "@sartor/agent/ota/testing";
@@ -66,7 +66,11 @@ export function desiredOf(generation: number, bundle?: TinyBundle, deviceId = DE
 }
 
 /** @param ordersPeriodMs how often it looks for orders without being told */
-export async function startOrdersDevice(bundles: readonly TinyBundle[], ordersPeriodMs: number): Promise<OrdersDevice> {
+export async function startOrdersDevice(
+  bundles: readonly TinyBundle[],
+  ordersPeriodMs: number,
+  more: Pick<AgentContext, "slowestDelivery"> = {},
+): Promise<OrdersDevice> {
   const folder = mkdtempSync(join(tmpdir(), "sartor-agent-orders-"));
   const broker = new TestBroker();
   await broker.start();
@@ -93,6 +97,7 @@ export async function startOrdersDevice(bundles: readonly TinyBundle[], ordersPe
           logger: createLogger("debug", (line) => void log.push(line)),
           signal: new AbortController().signal,
           ordersPeriodMs,
+          ...more,
         },
       );
     },

@@ -55,8 +55,9 @@ export interface AttackedDevice extends OrdersDevice {
 export async function startAttackedDevice(
   others: readonly TinyBundle[] = [],
   lookMs: number = LOOK_MS,
+  more: Parameters<typeof startOrdersDevice>[2] = {},
 ): Promise<AttackedDevice> {
-  const device = await startOrdersDevice([first, second, ...others], lookMs);
+  const device = await startOrdersDevice([first, second, ...others], lookMs, more);
   const { trust } = device;
   const orderHonestly = (bundle: TinyBundle, generation: number, releaseCounter: number) => {
     trust.setTime(Date.now());
@@ -93,6 +94,7 @@ export async function startAttackedDevice(
       });
       expect(refused.slots.inactive).toBeNull();
       await servesFirst();
+      device.server.intercept = () => false;
       for (const recover of recoveries) recover();
       await waitFor("the device to follow honest people again", () => device.reported()?.ordersRefusal === null);
       await servesFirst();

@@ -104,6 +104,12 @@ async function joinFleet(
   const middleman = await startMiddleman(controlPlane, port, (known) =>
     known === undefined ? { ca: root } : credential(),
   );
+  // Devices are told where they reach the control plane when they enrol: whoever is in the middle stays there.
+  middleman.tamper = (path, answer) => {
+    if (path !== "/api/v1/enrolments" || answer.status !== 200) return false;
+    answer.body = Buffer.from(JSON.stringify({ ...JSON.parse(answer.body.toString()), httpUrl: middleman.url }));
+    return false;
+  };
   const { token } = await controlPlane.api<{ token: string }>("POST", "/api/v1/enrolment-tokens", {});
   const inferencePort = await freePort();
   const agent = await startAgentProcess(folder, {
@@ -112,6 +118,7 @@ async function joinFleet(
     SARTOR_INFERENCE_PORT: String(inferencePort),
   });
   const deviceId = await waitFor("the device to enrol", () => agent.deviceId());
+  middleman.tamper = () => undefined;
   const view = () => controlPlane.api<DeviceDetail>("GET", `/api/v1/devices/${deviceId}`);
   const answering = async () => {
     const reply = await fetch(`http://127.0.0.1:${inferencePort}/v2/models/${MODEL}`).catch(() => undefined);

@@ -150,7 +150,7 @@ describe("freeze: metadata that nobody renews is believed until its end, and no 
   ] as const)("the %s's %s, served for ever", async (which, role) => {
     const repository = device.trust[which];
     repository.now = Date.now();
-    repository.lifeMs[role] = 3_000;
+    repository.lifeMs[role] = 2_000;
     repository.publish();
     await device.looked(2);
     // What is true meanwhile is held back by whoever is on the line: the device sees the same files again and again.

@@ -98,6 +98,30 @@ describe("enrolment", () => {
     }
   });
 
+  it("an operator enrols new devices; to put one in another's place, which ends that one's certificates, takes an admin", async () => {
+    const device = await enrol(controlPlane, "gate-9");
+    const bearer = async (role: string) => {
+      const name = `enrols-as-${role}`;
+      const { body } = await rest<{ token: string }>(controlPlane, "POST", "/api/v1/api-tokens", { name, role });
+      return `Bearer ${body.token}`;
+    };
+    const [operator, admin] = [await bearer("operator"), await bearer("admin")];
+    const { deviceId: replaces } = device;
+    const ways: [string, object][] = [
+      ["/api/v1/enrolment-tokens", {}],
+      ["/api/v1/enrolments/keys", { fingerprint: "ab".repeat(32) }],
+    ];
+    for (const [path, request] of ways) {
+      expect((await rest(controlPlane, "POST", path, request, operator)).status).toBe(201);
+      const refused = await rest<ErrorReply>(controlPlane, "POST", path, { ...request, replaces }, operator);
+      expect([refused.status, refused.body.error.code]).toEqual([403, "SRT_ROLE_TOO_LOW"]);
+      expect(refused.body.error.message).toContain(`Replacing ${replaces} needs the role admin`);
+      expect((await rest(controlPlane, "POST", path, { ...request, replaces }, admin)).status).toBe(201);
+    }
+    const session = await connectDevice(device);
+    await session.endAsync();
+  });
+
   it("the operator's token is readable by its owner only", async () => {
     const { mode } = await stat(join(controlPlane.stateDir, "operator-token"));
     expect(mode & 0o777).toBe(0o600);

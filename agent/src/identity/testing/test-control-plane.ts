@@ -19,6 +19,8 @@ export class TestControlPlane {
   readonly authority: TestAuthority;
   readonly requests: Recorded[] = [];
   deviceId = "device-1";
+  /** Whether a device without a token is let in, or told to wait. */
+  isClaimed = false;
   /** Of what is issued from now on. */
   validity: Validity = {};
   /** Answers in the place of what would be answered; says whether it did. */
@@ -79,6 +81,11 @@ export class TestControlPlane {
     const refuse = (status: number, code: string) => json(status, { error: { code, message: code } });
     if (path === "/api/v1/certificates/authority") return void response.end(this.authority.root);
     if (path === "/api/v1/enrolments") return json(200, this.alter(await this.#enrol(String(body.csr))));
+    if (path === "/api/v1/enrolments/pending") {
+      if (this.isClaimed) return json(200, this.alter(await this.#enrol(String(body.csr))));
+      const fingerprint = "0".repeat(64);
+      return json(202, { status: "pending", fingerprint, retryAfterSeconds: 30, expiresAt: Date.now() + 3_600_000 });
+    }
     if (path === "/api/v1/certificates/nonces/new") {
       const nonce = randomBytes(32).toString("base64url");
       this.#nonces.add(nonce);

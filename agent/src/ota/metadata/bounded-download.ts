@@ -33,6 +33,8 @@ export interface Fetched {
 
 /** A refusal may say this much, bytes, however small the file is that was asked for. */
 const REFUSAL_BYTES = 16 * 1024;
+/** No connection brings more at once: Node reads 64 KiB at most. */
+const LARGEST_PIECE_BYTES = 64 * 1024;
 
 /**
  * Downloads a small file whole: never more than its limit, never slower than the least rate over a window, never without a byte for the idle
@@ -57,9 +59,9 @@ export async function fetchBounded(download: Download, tools: DownloadTools): Pr
   const { limits, clock } = tools;
   const { minimumRate } = limits;
   const ended = new AbortController();
-  // The transport gets one byte more than is accepted, so that the refusal is ours, and says so.
+  // The transport may bring one piece more than is accepted, so that the refusal is ours, and says so.
   const asked = tools.transport(url, {
-    maximumBytes: Math.max(maximumBytes, REFUSAL_BYTES) + 1,
+    maximumBytes: Math.max(maximumBytes, REFUSAL_BYTES) + LARGEST_PIECE_BYTES,
     idleTimeoutMs: limits.idleTimeoutMs,
     minimumRate,
     headers: { "accept-encoding": "identity" },

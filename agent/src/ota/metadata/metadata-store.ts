@@ -1,12 +1,20 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { SartorError } from "@sartor/shared/errors";
 import type { TargetFile } from "tuf-js";
 import { type Clock, systemClock } from "../../platform/index.js";
 import type { MetadataTransport } from "./bounded-download.js";
 import { CheckedUpdater } from "./checked-updater.js";
 import { GenerationFolders } from "./generation-folders.js";
 import { RETRIEVAL_LIMITS, type RetrievalLimits } from "./retrieval-limits.js";
-import { parseHeader, parseRoot, parseTargets, type RootMetadata, type TargetsMetadata } from "./signed-metadata.js";
+import {
+  parseHeader,
+  parseRoot,
+  parseSnapshot,
+  parseTargets,
+  type RootMetadata,
+  type TargetsMetadata,
+} from "./signed-metadata.js";
 import { isTrustError, trustError } from "./trust-errors.js";
 import type { TrustedTime } from "./trusted-time.js";
 import { VersionFloors } from "./version-floors.js";
@@ -82,6 +90,7 @@ export class MetadataStore {
     signal.throwIfAborted();
     try {
       const { from, work, updater } = this.#begin(signal);
+      let isForeign = false;
       try {
         await updater.refresh();
         this.#checkFloors(work);
@@ -93,8 +102,11 @@ export class MetadataStore {
         });
         this.#checkFloors(work);
         return result;
+      } catch (error) {
+        isForeign = this.#options.repository === "director" && isOfAnotherDevice(error);
+        throw error;
       } finally {
-        this.#keep(from, work);
+        this.#keep(from, work, isForeign);
       }
     } catch (error) {
       if (signal.aborted || !hasSystemCall(error)) throw error;
@@ -136,18 +148,31 @@ export class MetadataStore {
     return start(undefined);
   }
 
+  #isBelowFloors(work: string): boolean {
+    try {
+      this.#checkFloors(work);
+      return false;
+    } catch (error) {
+      if (isTrustError(error)) return true;
+      throw error;
+    }
+  }
+
   /** @throws SartorError SRT_TRUST_ROLLBACK */
   #checkFloors(work: string): void {
     const { root, versions } = readVersions(work);
+    // A delegated role's file may be of before: it is fetched only when it is asked about. What is named now says the snapshot.
+    for (const role of versions.keys()) if (!TOP_LEVEL.has(role)) versions.delete(role);
+    for (const [role, version] of namedVersions(work)) versions.set(role, version);
     this.#floors.check(this.#options.repository, versions, root);
   }
 
-  /** Makes what was verified the current generation, unless nothing changed. Below a floor, only a newer root is kept. */
-  #keep(from: string | undefined, work: string): void {
-    try {
-      this.#checkFloors(work);
-    } catch (error) {
-      if (!isTrustError(error)) throw error;
+  /**
+   * Makes what was verified the current generation, unless nothing changed. Below a floor, and of another device's repository, only a newer
+   * root is kept: all directors share their root, but another one's versions say nothing of this device's.
+   */
+  #keep(from: string | undefined, work: string, isForeign: boolean): void {
+    if (isForeign || this.#isBelowFloors(work)) {
       for (const file of readdirSync(work)) if (file !== "root.json") rmSync(join(work, file));
       const before = from === undefined ? this.#folders.factoryRoot() : readFileSync(join(from, "root.json"));
       if (readFileSync(join(work, "root.json")).equals(before)) {
@@ -168,6 +193,10 @@ export class MetadataStore {
   }
 }
 
+const TOP_LEVEL: ReadonlySet<string> = new Set(["timestamp", "snapshot", "targets"]);
+
+const isOfAnotherDevice = (error: unknown) => error instanceof SartorError && error.code === "SRT_TRUST_WRONG_DEVICE";
+
 /** Whether a generation has a root and every file in it is metadata; what an unsynced write left behind is empty, short or zeroed. */
 function isWhole(folder: string): boolean {
   if (!existsSync(join(folder, "root.json"))) return false;
@@ -186,6 +215,14 @@ function readVersions(folder: string): { root: RootMetadata; versions: Map<strin
     if (role !== "root") versions.set(role, parseHeader(readFileSync(join(folder, file))).version);
   }
   return { root: parseRoot(readFileSync(join(folder, "root.json"))), versions };
+}
+
+/** The version of each role that the snapshot names. */
+function namedVersions(folder: string): Map<string, number> {
+  const path = join(folder, "snapshot.json");
+  if (!existsSync(path)) return new Map();
+  const { meta } = parseSnapshot(readFileSync(path));
+  return new Map(Object.entries(meta).map(([file, { version }]) => [file.replace(/\.json$/, ""), version]));
 }
 
 function earliestExpiry(folder: string): number {

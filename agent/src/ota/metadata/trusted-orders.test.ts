@@ -169,6 +169,20 @@ describe("an order", () => {
     expect(result.order.bundles.get(bundle("a").bundleId)).toMatchObject({ length: manifest("a").byteLength });
   });
 
+  it("of another device, however new, does not make this device's own one look old", async () => {
+    release("a");
+    order({ generation: 1, deploy: "a" });
+    const own = new Map(director.files);
+    const one = device();
+    expect((await one.refresh(signal)).outcome).toBe("verified");
+    order({ generation: 9, deploy: "a", deviceId: "device-2" });
+    expect(await one.refresh(signal)).toEqual(unchanged("SRT_TRUST_WRONG_DEVICE"));
+    director.files.clear();
+    for (const [path, bytes] of own) director.files.set(path, bytes);
+    expect((await one.refresh(signal)).outcome).toBe("verified");
+    expect((await device().refresh(signal)).outcome).toBe("verified");
+  });
+
   it("for another device is refused, whether all of it or only its body was swapped", async () => {
     release("a");
     order({ generation: 1, deploy: "a", deviceId: "device-2" });

@@ -51,14 +51,12 @@ export function DeviceIdentity({ device }: { readonly device: DeviceDetail }) {
           <IdentityFacts reply={reply} current={state.current} />
           <OtherCertificates reply={reply} current={state.current} now={now} />
           <div class="button-row">
-            <Allowed to="operator">
-              <Replacement device={device} />
-            </Allowed>
             <Allowed to="admin">
+              <Replacement device={device} />
               {reply.revokedAt === null ? <Revocation device={device} onRevoked={identity.reload} /> : null}
             </Allowed>
           </div>
-          <RoleNote needed="operator" what="A replacement token" />
+          <RoleNote needed="admin" what="A replacement token" />
           {reply.revokedAt === null ? <RoleNote needed="admin" what="Revoking a device" /> : null}
         </>
       )}

@@ -1,3 +1,4 @@
+import { Allowed } from "../../api/index.js";
 import { Check, Select, TextField } from "../../components/index.js";
 import { COMMON_HARDWARE, type EnrolmentChoices } from "./enrolment-request.js";
 
@@ -36,14 +37,16 @@ export function ScopeFields({ choices, change, lifetimes, what, anyHardware }: S
           maximumLength={256}
           onChange={(note) => change({ note })}
         />
-        <TextField
-          label="Replaces device"
-          hint="Id of a device that gets a new board or key: it keeps name and history, its old certificates end."
-          value={choices.replaces}
-          maximumLength={63}
-          placeholder="a new device"
-          onChange={(replaces) => change({ replaces })}
-        />
+        <Allowed to="admin">
+          <TextField
+            label="Replaces device"
+            hint="Id of a device that gets a new board or key: it keeps name and history, its old certificates end."
+            value={choices.replaces}
+            maximumLength={63}
+            placeholder="a new device"
+            onChange={(replaces) => change({ replaces })}
+          />
+        </Allowed>
       </div>
       {anyHardware ? null : (
         <fieldset class="choices">
