@@ -119,6 +119,7 @@ function openCache(
     installed: new InstalledContent(bundles),
     store,
     fetch: fetchFrom({ addressOf: (path) => addressOf(httpUrl, path), tls, bandwidth }),
+    logger,
     signal: ending.signal,
   });
   const server = new SiteCacheServer({ cache, tls, listen: { host, port }, identify, clock, logger });

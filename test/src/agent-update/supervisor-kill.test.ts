@@ -98,4 +98,40 @@ ${BEHAVIOURS[behaviour]}
     console.info(`${KILLS} kills, ${kept.size} releases kept, ${provisional.length} provisional starts`);
     expect(kept.size).toBeGreaterThan(1);
   }, 240_000);
+
+  it(`has at most an unfinished release beside the good one when the installation is killed at ${KILLS} moments`, async () => {
+    const random = seededRandom(11);
+    const store = new ReleaseStore(join(folder, "supervisor"));
+    store.install(makeRelease("0", "works"));
+    const before = store.load();
+    const from = makeRelease("1", "works");
+    // Enough to copy that a kill meets the copying, too.
+    for (let file = 0; file < 60; file++) writeFileSync(join(from, `part-${file}`), Buffer.alloc(64 * 1024, file));
+    describeRelease(from, "1", "bin/agent");
+    const bin = fileURLToPath(new URL("../../../agent/bin/sartor-supervisor", import.meta.url));
+    const env = {
+      PATH: process.env.PATH,
+      SARTOR_NODE: process.execPath,
+      SARTOR_SUPERVISOR_DIR: join(folder, "supervisor"),
+    };
+    const began = performance.now();
+    await once(spawn(bin, ["install", from], { env, stdio: "ignore" }), "exit");
+    expect(store.isWhole("b")).toBe(true);
+    const wholeMs = performance.now() - began;
+    let unfinished = 0;
+    for (let kill = 1; kill <= KILLS; kill++) {
+      const child = spawn(bin, ["install", from], { env, stdio: "ignore" });
+      const gone = once(child, "exit");
+      await new Promise((resolve) => setTimeout(resolve, random() * 1.3 * wholeMs));
+      child.kill("SIGKILL");
+      await gone;
+      if (store.read("b") === undefined) unfinished += 1;
+      else expect(store.isWhole("b")).toBe(true);
+      expect(store.load()).toEqual(before);
+      expect(store.isWhole("a")).toBe(true);
+    }
+    store.install(from);
+    expect(store.isWhole("b")).toBe(true);
+    console.info(`${KILLS} kills of an installation, ${unfinished} unfinished`);
+  }, 120_000);
 });

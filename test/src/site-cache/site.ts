@@ -25,7 +25,7 @@ export interface SiteFleet {
   add(name: string, environment: Record<string, string>): Promise<Neighbour>;
   device(deviceId: string): Promise<DeviceDetail>;
   /** Waits until all these devices serve a version, by the control plane's knowledge. */
-  serving(version: string, deviceIds?: readonly string[]): Promise<void>;
+  serving(version: string, deviceIds?: readonly string[], model?: string): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -66,7 +66,7 @@ export async function startSite(neighbours: number, options: { withCache?: boole
       return neighbour;
     },
     device: (deviceId) => fleet.controlPlane.api<DeviceDetail>("GET", `/api/v1/devices/${deviceId}`),
-    serving: (version, deviceIds = site.deviceIds) =>
+    serving: (version, deviceIds = site.deviceIds, model = "tiny") =>
       waitFor(
         `all to serve ${version}`,
         async () => {
@@ -76,6 +76,7 @@ export async function startSite(neighbours: number, options: { withCache?: boole
               ({ reported }) =>
                 reported?.serving?.state === "ready" &&
                 reported.serving.version === version &&
+                reported.serving.model === model &&
                 reported.deployment?.status !== "in_progress",
             ) || undefined
           );

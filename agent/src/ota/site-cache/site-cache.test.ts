@@ -96,7 +96,7 @@ describe("a site cache", () => {
       logger,
       freeBytes: () => freeBytes,
     });
-    const cache = new SiteCache({ installed, store, fetch: origin.fetch, signal: ending.signal });
+    const cache = new SiteCache({ installed, store, fetch: origin.fetch, logger, signal: ending.signal });
     const get = (target: string, headers: Record<string, string> = {}) =>
       cache.answer({ method: "GET", target, headers });
     return { cache, store, get };
@@ -170,6 +170,7 @@ describe("a site cache", () => {
       installed: new InstalledContent(() => []),
       store: open().store,
       fetch: origin.fetch,
+      logger: createLogger("error"),
       signal: ending.signal,
     });
     expect((await away.answer({ method: "GET", target: path, headers: {} })).status).toBe(502);

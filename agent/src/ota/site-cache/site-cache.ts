@@ -1,5 +1,6 @@
 import { type ErrorCode, SartorError } from "@sartor/shared/errors";
 import { type ErrorReply, parseByteRange } from "@sartor/shared/protocol";
+import type { Logger } from "../../platform/index.js";
 import type { Content } from "./content.js";
 import { type ContentAddress, parseContentAddress } from "./content-address.js";
 import { ContentFlight, type FetchContent } from "./content-flight.js";
@@ -32,6 +33,7 @@ export interface SiteCacheOptions {
   readonly installed: Pick<InstalledContent, "open">;
   readonly store: ContentStore;
   readonly fetch: FetchContent;
+  readonly logger: Logger;
   /** Ends what is on its way. */
   readonly signal: AbortSignal;
 }
@@ -110,9 +112,10 @@ export class SiteCache {
   }
 
   #begin(address: ContentAddress): ContentFlight | undefined {
-    const { fetch, store, signal } = this.#is;
+    const { fetch, store, signal, logger } = this.#is;
     if (signal.aborted || this.#flights.size >= MOST_FLIGHTS) return undefined;
     this.#fetched += 1;
+    logger.debug("the site cache asks the control plane", { path: address.path });
     const flight = new ContentFlight(address, fetch, store, signal);
     this.#flights.set(address.key, flight);
     void flight.ended.then(() => this.#flights.delete(address.key));
