@@ -7,7 +7,15 @@ const exclude = ["**/node_modules/**", "**/dist/**"];
 /** The longest files of the end-to-end tests, longest first: begun last, one alone would make the others' worker wait. */
 const LONGEST = [
   "end-to-end/demo",
+  "attacks/stolen-keys",
+  "attacks/signed-metadata",
   "agent-orders/orders",
+  "faults/kill",
+  "faults/network",
+  "faults/state-faults",
+  "faults/messages",
+  "site-cache/site-cache",
+  "attacks/endless-data",
   "end-to-end/survives-kill",
   "agent-tuning/tuning",
   "attacks/stolen-keys",

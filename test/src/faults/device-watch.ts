@@ -15,15 +15,19 @@ export class DeviceWatch {
   #floors: ReadonlyMap<string, number> = new Map();
   #footprint: ReadonlyMap<string, number> | undefined;
   #reportsSeen = 0;
+  /** The last one that was seen is compared with the next. */
+  #overlap = 1;
 
   constructor(device: FaultyDevice, run: FaultRun) {
     this.#device = device;
     this.#run = run;
   }
 
-  /** Forgets the floors: what kept them was damaged on purpose. */
+  /** Forgets what may not fall: what kept it was damaged on purpose. */
   forgetFloors(): void {
     this.#floors = new Map();
+    this.#reportsSeen = this.#device.broker.of("reported").length;
+    this.#overlap = 0;
   }
 
   /**
@@ -72,8 +76,10 @@ export class DeviceWatch {
     if (journal?.committed?.bundleId !== serving.bundleId) this.#violated("what serves is not what is committed");
     this.#compareFloors();
     const reports = broker.of("reported") as unknown as ReportedState[];
-    for (const violation of lookAtReports(reports.slice(Math.max(0, this.#reportsSeen - 1)))) this.#violated(violation);
+    const fresh = reports.slice(Math.max(0, this.#reportsSeen - this.#overlap));
+    for (const violation of lookAtReports(fresh)) this.#violated(violation);
     this.#reportsSeen = reports.length;
+    this.#overlap = 1;
   }
 
   /**
