@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { chmodSync, mkdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { SartorError } from "@sartor/shared/errors";
 import type { Inventory, TuningEnvironment } from "@sartor/shared/protocol";
@@ -10,17 +11,13 @@ import { DeviceConditionsReader, defaultHardware, SystemMetricsReader } from "./
 import { createInventory } from "./inventory-wiring.js";
 import { LazyTuner } from "./lazy-tuner.js";
 import { Link } from "./link/index.js";
-import {
-  BundleInstaller,
-  CandidateStore,
-  DeploymentJournal,
-  HttpBundleSource,
-  type OrderFollower,
-  SlotStore,
-} from "./ota/index.js";
+
+import { BundleInstaller, CandidateStore, DeploymentJournal, type OrderFollower, SlotStore } from "./ota/index.js";
 import { BandwidthLimit, type Clock, hostFiles, type Logger, type MinimumRate } from "./platform/index.js";
+
 import { buildReport, Reconciler, ReportPublisher, StepExecutors } from "./reconcile/index.js";
 import { CandidateProcesses, InferenceServer, ModelHost } from "./runtime/index.js";
+import { createSite } from "./site-wiring.js";
 import { OutboxStore, openStateDatabase, SettingsStore } from "./storage/index.js";
 import { TelemetryReporter } from "./telemetry/index.js";
 import { createFollower, createTrust } from "./trust-wiring.js";
@@ -40,11 +37,15 @@ export interface AgentContext {
   readonly ordersPeriodMs?: number;
   /** A delivery that is slower is given up: 4 KiB in 60 s by default. */
   readonly slowestDelivery?: MinimumRate;
+  /** How often the revocation list is looked for by a device that speaks with neighbours, ms; 5 minutes by default. */
+  readonly revocationsPeriodMs?: number;
 }
 
 /** A running agent. */
 export interface Agent {
   readonly deviceId: string;
+  /** It is connected, what it reported has arrived, and what is committed serves: a supervisor may keep this release of it. */
+  hasProved(): boolean;
   /** Ends in order: no new requests, last telemetry, goodbye to the broker, database. */
   stop(): Promise<void>;
 }
@@ -61,6 +62,7 @@ export async function startAgent(settings: AgentSettings, context: AgentContext)
   const running = new AbortController();
   const onChange = () => reports?.touch();
   let reports: ReportPublisher | undefined;
+  let hasReported = false;
 
   // State: everything that must outlive the process.
   mkdirSync(settings.stateFolder, { recursive: true, mode: 0o700 });
@@ -136,20 +138,35 @@ export async function startAgent(settings: AgentSettings, context: AgentContext)
 
   // Over the air: slots, journal, and the loop that moves between them.
   const slots = new SlotStore(settings.stateFolder);
-  const bandwidth = new BandwidthLimit(settings.downloadBytesPerSecond);
-  const source = new HttpBundleSource({
-    httpUrl: identity.httpUrl,
-    tls: identity.tls,
-    bandwidth,
+  const site = createSite({
+    settings,
+    identity,
+    bandwidth: new BandwidthLimit(settings.downloadBytesPerSecond),
+    bundles: () => [...slots.allInstalled(), ...candidates.installed()],
+    tell,
+    clock,
+    logger,
     slowest: context.slowestDelivery,
+    revocationsPeriodMs: context.revocationsPeriodMs,
   });
+  const { source } = site;
   const parallel = settings.downloadsAtOnce;
-  const candidates = new CandidateStore({ root: settings.stateFolder, slots, source, clock, logger, parallel });
+  const candidates: CandidateStore = new CandidateStore({
+    root: settings.stateFolder,
+    slots,
+    source,
+    clock,
+    logger,
+    parallel,
+  });
   const installer = new BundleInstaller({
     source,
     clock,
     complete: () => [...slots.allInstalled(), ...candidates.installed()],
-    makeRoom: () => candidates.discard(new Set()),
+    makeRoom: () => {
+      site.makeRoom();
+      return candidates.discard(new Set());
+    },
     parallel,
     base: () => slots.activeBundle(),
     logger,
@@ -194,6 +211,7 @@ export async function startAgent(settings: AgentSettings, context: AgentContext)
       random: Math.random,
       incumbent: () => incumbentOf(host),
       environment: () => environmentOf(inventory.monitor.latest),
+      ...(emulated ? { cores: availableParallelism() } : {}),
       mayMeasure: () => !reconciler.isBusy && ["ready", "none"].includes(host.state().state),
       report: (report) => link.publishTuning(report),
       atomically: (work) => outbox.atomically(work),
@@ -220,6 +238,7 @@ export async function startAgent(settings: AgentSettings, context: AgentContext)
       reports?.flush(true);
       inventory.publish();
       follower.noteConnected();
+      hasReported = true;
     },
   });
 
@@ -290,6 +309,7 @@ export async function startAgent(settings: AgentSettings, context: AgentContext)
     reconciler.run(running.signal),
     follower.run(running.signal),
     inventory.monitor.run(running.signal),
+    site.run(running.signal),
     listen(),
   ];
   logger.info("agent is up", { deviceId, version: AGENT_VERSION, emulated });
@@ -312,6 +332,11 @@ export async function startAgent(settings: AgentSettings, context: AgentContext)
 
   return {
     deviceId,
+    hasProved: () =>
+      hasReported &&
+      link.connected &&
+      outbox.totals().messages === 0 &&
+      (journal.committed === null || host.state().state === "ready"),
     stop: async () => {
       logger.info("agent is stopping");
       executors.noteStop();

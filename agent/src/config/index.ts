@@ -1,1 +1,2 @@
 export { type AgentSettings, readSettings } from "./settings.js";
+export { readSupervisorSettings, type SupervisorSettings } from "./supervisor-settings.js";

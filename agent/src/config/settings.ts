@@ -21,6 +21,15 @@ const certificateFingerprint = z
   .transform((text) =>
     text.length === 43 ? text : Buffer.from(text.replaceAll(":", ""), "hex").toString("base64url"),
   );
+const httpsAddresses = z
+  .string()
+  .transform((text) => text.split(",").map((word) => word.trim()))
+  .pipe(
+    z
+      .array(z.url({ protocol: /^https$/, error: "expected https addresses" }))
+      .min(1)
+      .max(4),
+  );
 const seconds = (minimum: number, maximum: number) => z.coerce.number().int().min(minimum).max(maximum);
 
 /**
@@ -50,10 +59,20 @@ const SETTINGS = {
   SARTOR_INVENTORY_INTERVAL_S: seconds(5, 86_400).default(300),
   /** Most that downloads of bundles take together, bytes a second; no limit by default. */
   SARTOR_DOWNLOAD_BYTES_PER_S: z.coerce.number().int().min(16_384).max(1_000_000_000_000).optional(),
+  /** Neighbours that cache for this site, https addresses with commas between: asked before the control plane, in this order. */
+  SARTOR_SITE_CACHES: httpsAddresses.optional(),
+  /** Port on which this device caches for its neighbours; it does not by default, and 0 takes any free one. */
+  SARTOR_SITE_CACHE_PORT: port.optional(),
+  /** Address that the site cache listens on. */
+  SARTOR_SITE_CACHE_HOST: z.string().min(1).default("0.0.0.0"),
+  /** Most that the site cache keeps besides what is installed, bytes. */
+  SARTOR_SITE_CACHE_BYTES: z.coerce.number().int().min(16_777_216).max(1_099_511_627_776).default(1_073_741_824),
   /** Pieces of a bundle that are fetched at the same time. */
   SARTOR_DOWNLOADS_AT_ONCE: z.coerce.number().int().min(1).max(8).default(4),
   /** Telemetry windows and other messages kept while offline, bytes. */
   SARTOR_OUTBOX_BYTES: z.coerce.number().int().min(65_536).max(1_073_741_824).default(33_554_432),
+  /** Set by the supervisor that started this agent, and waits to hear that it has proved itself. */
+  SARTOR_SUPERVISED: z.enum(["provisional", "committed"]).optional(),
   /** debug, info, warn or error. */
   SARTOR_LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("info"),
 } as const;
@@ -80,7 +99,13 @@ export interface AgentSettings {
   /** Undefined: no limit. */
   readonly downloadBytesPerSecond: number | undefined;
   readonly downloadsAtOnce: number;
+  /** Addresses of neighbours that cache. */
+  readonly siteCaches: readonly string[];
+  /** Undefined: this device caches for nobody. */
+  readonly siteCache: { readonly host: string; readonly port: number; readonly maximumBytes: number } | undefined;
   readonly outboxBytes: number;
+  /** A supervisor waits to hear that this agent has proved itself. */
+  readonly isProvisional: boolean;
   readonly logLevel: "debug" | "info" | "warn" | "error";
   /** Environment of the runtime child. */
   readonly runtimeEnvironment: Readonly<Record<string, string>>;
@@ -116,6 +141,16 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     inventoryIntervalMs: values.SARTOR_INVENTORY_INTERVAL_S * 1000,
     downloadBytesPerSecond: values.SARTOR_DOWNLOAD_BYTES_PER_S,
     downloadsAtOnce: values.SARTOR_DOWNLOADS_AT_ONCE,
+    siteCaches: values.SARTOR_SITE_CACHES ?? [],
+    siteCache:
+      values.SARTOR_SITE_CACHE_PORT === undefined
+        ? undefined
+        : {
+            host: values.SARTOR_SITE_CACHE_HOST,
+            port: values.SARTOR_SITE_CACHE_PORT,
+            maximumBytes: values.SARTOR_SITE_CACHE_BYTES,
+          },
+    isProvisional: values.SARTOR_SUPERVISED === "provisional",
     outboxBytes: values.SARTOR_OUTBOX_BYTES,
     logLevel: values.SARTOR_LOG_LEVEL,
     runtimeEnvironment: Object.fromEntries(

@@ -4,7 +4,7 @@ import { SartorError } from "@sartor/shared/errors";
 /** RFC 5280, section 4.2.1.12: id-kp-clientAuth. */
 const CLIENT_AUTHENTICATION = "1.3.6.1.5.5.7.3.2";
 /** Leaf, intermediate, root, and room for one more. */
-const LONGEST_CHAIN = 4;
+export const LONGEST_CHAIN = 4;
 /** A certificate may begin so much later than this device's clock says, ms: clocks differ. */
 const CLOCK_DIFFERENCE_MS = 24 * 3_600_000;
 
@@ -61,12 +61,31 @@ export function hasFingerprint(certificate: X509Certificate, fingerprint: string
  * @throws SartorError SRT_CERTIFICATE_UNKNOWN saying what is wrong with it; SRT_CERTIFICATE_EXPIRED when it is past its time
  */
 export function checkCertificate({ certificate, key, authorities, now }: CheckedCertificate): CertificateFacts {
-  const [leaf, ...intermediates] = readCertificates(certificate);
-  const roots = readCertificates(authorities);
+  const chain = readCertificates(certificate);
+  if (!chain[0]?.checkPrivateKey(createPrivateKey(key))) throw bad("it is for another key than this device's");
+  return checkDeviceChain(chain, readCertificates(authorities), now);
+}
+
+/**
+ * Checks that certificates are a device's: a chain up to a trusted root, for TLS clients, its common name and its URI name the same device,
+ * not past its time. That somebody holds the key, others have to show.
+ *
+ * @param chain leaf first
+ * @throws SartorError SRT_CERTIFICATE_UNKNOWN, SRT_CERTIFICATE_EXPIRED as {@link checkCertificate}
+ */
+export function checkDeviceChain(
+  [leaf, ...intermediates]: readonly X509Certificate[],
+  roots: readonly X509Certificate[],
+  now: number | undefined,
+): CertificateFacts {
   if (leaf === undefined) throw bad("it holds no certificate");
-  if (leaf.ca) throw bad("it is an authority's");
-  if (!leaf.checkPrivateKey(createPrivateKey(key))) throw bad("it is for another key than this device's");
   checkChain(leaf, intermediates, roots);
+  return checkDeviceLeaf(leaf, now);
+}
+
+/** The same where TLS itself has checked the chain. */
+export function checkDeviceLeaf(leaf: X509Certificate, now: number | undefined): CertificateFacts {
+  if (leaf.ca) throw bad("it is an authority's");
   if (!(leaf.keyUsage ?? []).includes(CLIENT_AUTHENTICATION)) throw bad("it is not for TLS clients");
   const deviceId = /^CN=(.+)$/m.exec(leaf.subject)?.[1] ?? "";
   const names = (leaf.subjectAltName ?? "").split(", ");

@@ -5,7 +5,8 @@ import { type BundleManifest, bundleManifestSchema, digestSchema, timestampSchem
 import { z } from "zod";
 import { syncFolder, writeFileDurably } from "../storage/index.js";
 
-const MANIFEST = "bundle.json";
+/** Name of the manifest in a bundle's folder, byte for byte as it came. */
+export const MANIFEST = "bundle.json";
 const SEAL = "sealed.json";
 
 const sealSchema = z.object({ bundleId: digestSchema, installedAt: timestampSchema });

@@ -15,15 +15,23 @@ import { z } from "zod";
 import {
   BandwidthLimit,
   type HttpAnswer,
+  type HttpsLine,
   httpGet,
   type MinimumRate,
   readBody,
   SLOWEST_DELIVERY,
-  type TlsIdentity,
 } from "../platform/index.js";
 
-/** A transfer is given up when no byte arrives for this long, ms. */
-const IDLE_TIMEOUT_MS = 30_000;
+/** How long a source is waited for. */
+export interface Patience {
+  /** A transfer is given up when no byte arrives for this long, ms. */
+  readonly idleTimeoutMs: number;
+  /** Or when less arrives. */
+  readonly minimumRate: MinimumRate;
+}
+
+/** The control plane may be at the other end of a slow line. */
+export const LONG_PATIENCE: Patience = { idleTimeoutMs: 30_000, minimumRate: SLOWEST_DELIVERY };
 
 /** Longest ETag that is kept. */
 const MAXIMUM_ETAG = 256;
@@ -86,26 +94,29 @@ const MAXIMUM_RETRY_SECONDS = 3_600;
 
 export interface HttpBundleSourceOptions {
   readonly httpUrl: string;
-  readonly tls: TlsIdentity;
+  readonly tls: HttpsLine;
   /** Shared by all downloads. */
   readonly bandwidth?: BandwidthLimit;
-  /** A delivery that is slower is given up; {@link SLOWEST_DELIVERY} by default. */
-  readonly slowest?: MinimumRate | undefined;
+  readonly patience?: Patience;
+  /** How requests are sent; over HTTPS by default. */
+  readonly get?: typeof httpGet;
 }
 
 /** Fetches bundles over HTTPS with the device's own certificate. */
 export class HttpBundleSource implements BundleSource {
   readonly #baseUrl: URL;
-  readonly #tls: TlsIdentity;
+  readonly #tls: HttpsLine;
   readonly #bandwidth: BandwidthLimit;
-  readonly #slowest: MinimumRate;
+  readonly #patience: Patience;
+  readonly #send: typeof httpGet;
 
   constructor(options: HttpBundleSourceOptions) {
-    const { httpUrl, tls, bandwidth = new BandwidthLimit(undefined), slowest = SLOWEST_DELIVERY } = options;
+    const { httpUrl, tls, bandwidth = new BandwidthLimit(undefined), patience = LONG_PATIENCE } = options;
     this.#baseUrl = new URL(httpUrl);
     this.#tls = tls;
+    this.#patience = patience;
+    this.#send = options.get ?? httpGet;
     this.#bandwidth = bandwidth;
-    this.#slowest = slowest;
   }
 
   /** @throws SartorError SRT_BUNDLE_UNKNOWN, SRT_DIGEST_MISMATCH, SRT_MESSAGE_INVALID, SRT_DOWNLOAD_FAILED */
@@ -211,12 +222,11 @@ export class HttpBundleSource implements BundleSource {
     const [pathname, query = ""] = path.split("?");
     url.pathname = url.pathname.replace(/\/$/, "") + pathname;
     url.search = query;
-    return httpGet(url, {
+    return this.#send(url, {
       tls: this.#tls,
       headers: { ...headers, "accept-encoding": "identity" },
       maximumBytes,
-      idleTimeoutMs: IDLE_TIMEOUT_MS,
-      minimumRate: this.#slowest,
+      ...this.#patience,
       signal,
     });
   }

@@ -7,7 +7,9 @@ export {
   type DeltaReply,
   type DeltaRequest,
   HttpBundleSource,
+  LONG_PATIENCE,
   type OrderedBundle,
+  type Patience,
 } from "./bundle-source.js";
 export { CandidateStore, type CandidateStoreOptions } from "./candidate-store.js";
 export { type Committed, DeploymentJournal, type DeploymentRecord } from "./deployment-journal.js";
@@ -26,4 +28,12 @@ export {
 export { TrustedTime, type TrustedTimeOptions } from "./metadata/trusted-time.js";
 export { type NearbySource, NearestSource, type NearestSourceOptions } from "./nearest-source.js";
 export { OrderFollower, type OrderFollowerOptions } from "./order-follower.js";
+export {
+  ContentStore,
+  fetchFrom,
+  getFromOwnCache,
+  InstalledContent,
+  SiteCache,
+  SiteCacheServer,
+} from "./site-cache/index.js";
 export { type InstalledSlot, SLOT_NAMES, type SlotName, SlotStore } from "./slot-store.js";

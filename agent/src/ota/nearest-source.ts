@@ -9,6 +9,12 @@ const REST_MS = { first: 30_000, longest: 1_800_000 };
 /** After so long without another failure the next one is the first again, ms: what was delivered in between may have been lies. */
 const FORGOTTEN_MS = 6 * 3_600_000;
 
+/**
+ * What a cache answers when it is the control plane that it cannot reach, or when it has enough to do or no room: the next source is asked for this
+ * piece, and the cache is as good as before for the next one. Else a whole site would turn to the control plane after each short outage.
+ */
+const EXCUSES: readonly unknown[] = [429, 502, 503, 507];
+
 /** A neighbour that may have what the control plane has. */
 export interface NearbySource {
   /** As people know it: its address. */
@@ -23,6 +29,8 @@ export interface NearestSourceOptions {
   readonly origin: BundleSource;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Called with the first failure of a neighbour in a row. */
+  readonly onFailed?: (name: string, error: SartorError) => void;
 }
 
 /**
@@ -105,6 +113,7 @@ export class NearestSource implements BundleSource {
   }
 
   #fail(name: string, thrown: unknown): void {
+    if (thrown instanceof SartorError && EXCUSES.includes(thrown.details?.status)) return;
     // Several requests may have been under way: they failed together.
     if (this.#rests(name)) return;
     const now = this.#is.clock.now();
@@ -112,7 +121,9 @@ export class NearestSource implements BundleSource {
     const failures = known !== undefined && now - known.until < FORGOTTEN_MS ? known.failures + 1 : 1;
     const restMs = Math.min(REST_MS.longest, REST_MS.first * 2 ** Math.min(failures - 1, 16));
     this.#resting.set(name, { failures, restMs, until: now + restMs });
-    const { code, message } = SartorError.from(thrown, "SRT_DOWNLOAD_FAILED");
+    const error = SartorError.from(thrown, "SRT_DOWNLOAD_FAILED");
+    const { code, message } = error;
+    if (failures === 1) this.#is.onFailed?.(name, error);
     const level = failures === 1 ? "warn" : "debug";
     this.#is.logger[level]("a site cache is left alone for a while; the control plane is asked instead", {
       cache: name,

@@ -1,12 +1,11 @@
 import type { IncomingMessage } from "node:http";
-import { deliveryFailed, openHttps } from "./http-request.js";
+import { deliveryFailed, type HttpsLine, openHttps } from "./http-request.js";
 import { type MinimumRate, RateWatch, SLOWEST_DELIVERY, TooSlow } from "./rate-watch.js";
-import type { TlsIdentity } from "./tls-identity.js";
 
 /** What to ask for and what to accept. */
 export interface HttpGetOptions {
   /** Who asks, and who may answer. */
-  readonly tls: TlsIdentity;
+  readonly tls: HttpsLine;
   readonly headers?: Readonly<Record<string, string>>;
   /** A body longer than this is refused while it streams, bytes. */
   readonly maximumBytes: number;

@@ -1,7 +1,6 @@
 import type { IncomingMessage } from "node:http";
-import { request } from "node:https";
+import { type Agent, request } from "node:https";
 import { SartorError } from "@sartor/shared/errors";
-import type { TlsIdentity } from "./tls-identity.js";
 
 /**
  * An answer must have begun by then, ms: handshake and head are small, so that even 8 kbit/s bring them in a tenth of it. Without it a peer
@@ -9,13 +8,18 @@ import type { TlsIdentity } from "./tls-identity.js";
  */
 const HEAD_DEADLINE_MS = 120_000;
 
+/** The connections that requests go over: who asks, and who may answer. */
+export interface HttpsLine {
+  readonly agent: Agent;
+}
+
 export interface HttpsRequest {
   readonly method: "GET" | "POST";
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
   /** Given up when no byte moves for this long, ms. */
   readonly idleTimeoutMs: number;
-  readonly tls: TlsIdentity;
+  readonly tls: HttpsLine;
   readonly signal: AbortSignal;
 }
 

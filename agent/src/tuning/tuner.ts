@@ -34,6 +34,8 @@ export interface TunerOptions {
   readonly incumbent: () => Incumbent | undefined;
   /** Undefined until the hardware was looked at. */
   readonly environment: () => TuningEnvironment | undefined;
+  /** Cores that measuring really runs on, where these are not the environment's: an emulated device has those of the machine that plays it. */
+  readonly cores?: number;
   /** False while something else needs the device: a deployment under way, a model that keeps crashing. */
   readonly mayMeasure: () => boolean;
   /** Stores a report for sending; tried again when it throws. */
@@ -202,7 +204,7 @@ export class Tuner {
       clock,
       logger,
       random,
-      cores: attempt.environment.logicalCores,
+      cores: this.#is.cores ?? attempt.environment.logicalCores,
       checkpoint: () => {
         // A deployment says so before it begins: this is what serves, and measuring may be why.
         if (!mayMeasure()) this.#halt("disturbed");

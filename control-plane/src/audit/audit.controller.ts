@@ -1,8 +1,12 @@
-import { Controller, Get, Query } from "@nestjs/common";
+import { Body, Controller, Get, HttpCode, Post, Query } from "@nestjs/common";
 import { ApiOkResponse, ApiOperation, ApiTags } from "@nestjs/swagger";
 import {
   type AuditHead,
+  type AuditPruneReply,
+  type AuditPruneRequest,
   auditHeadSchema,
+  auditPruneReplySchema,
+  auditPruneRequestSchema,
   type ChainedAuditEntry,
   chainedAuditEntrySchema,
   pageOf,
@@ -39,6 +43,16 @@ export class AuditController {
   @ApiOkResponse({ standardSchema: auditHeadSchema })
   head(): Promise<AuditHead> {
     return this.audit.head();
+  }
+
+  @Post("prune")
+  @HttpCode(200)
+  @ApiOperation({
+    summary: "Remove the entries before a moment that is 30 days ago or more; an entry says up to which",
+  })
+  @ApiOkResponse({ standardSchema: auditPruneReplySchema })
+  async prune(@Body({ schema: auditPruneRequestSchema }) { before }: AuditPruneRequest): Promise<AuditPruneReply> {
+    return { removed: await this.audit.prune(before) };
   }
 
   @Get("verification")

@@ -85,6 +85,11 @@ export class AuditRepository {
     return rows.map(linkOf);
   }
 
+  /** Removes entries up to one. */
+  async removeUntil(sequence: number): Promise<void> {
+    await this.database.tables<AuditTables>().deleteFrom("audit_entry").where("sequence", "<=", sequence).execute();
+  }
+
   #select() {
     return this.database.tables<AuditTables>().selectFrom("audit_entry").selectAll();
   }

@@ -2,10 +2,9 @@ import { Readable } from "node:stream";
 import { applyDecorators } from "@nestjs/common";
 import { ApiHeader, ApiResponse } from "@nestjs/swagger";
 import { SartorError } from "@sartor/shared/errors";
-import { type Digest, errorReplySchema } from "@sartor/shared/protocol";
+import { type Digest, errorReplySchema, parseByteRange } from "@sartor/shared/protocol";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { ByteRange } from "../storage/index.js";
-import { parseByteRange } from "./byte-range.js";
 
 /** Content under its own digest never changes, so any cache on the way may keep it. */
 const FOR_EVER = "public, max-age=31536000, immutable";

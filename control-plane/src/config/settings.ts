@@ -107,6 +107,8 @@ export class Settings {
   /** `SARTOR_DELTA_TIME_SECONDS`: longest time of making one difference, s. */
   readonly deltaTimeSeconds: number;
 
+  /** `SARTOR_AUDIT_RETENTION_DAYS`: how long entries of the audit log are kept, days, 30 or more; 0 where it is not set: for ever. */
+  readonly auditRetentionDays: number;
   /**
    * `SARTOR_DIRECTOR_EXPIRY_DAYS`: how long a device's signed order holds, days. More than 7 is for sites that are offline for long:
    * whoever keeps a device from newer orders can do so for as long.
@@ -182,6 +184,7 @@ export class Settings {
     this.deltaStoreBytes = read.integer("SARTOR_DELTA_STORE_BYTES", 2 * GIBIBYTE, 0, 1024 * GIBIBYTE);
     this.deltaMemoryBytes = read.integer("SARTOR_DELTA_MEMORY_BYTES", GIBIBYTE / 2, GIBIBYTE / 32, 1024 * GIBIBYTE);
     this.deltaTimeSeconds = read.integer("SARTOR_DELTA_TIME_SECONDS", 300, 1, 86_400);
+    this.auditRetentionDays = read.integer("SARTOR_AUDIT_RETENTION_DAYS", 0, 30, 36_500);
     this.directorExpiryDays = read.integer("SARTOR_DIRECTOR_EXPIRY_DAYS", 7, 1, 90);
     this.sessionIdleMinutes = read.integer("SARTOR_SESSION_IDLE_MINUTES", 480, 1, 43_200);
     this.sessionHours = read.integer("SARTOR_SESSION_HOURS", 168, 1, 8_760);

@@ -1,4 +1,5 @@
 export * from "./bundle-manifest.js";
+export * from "./byte-range.js";
 export * from "./compatibility.js";
 export * from "./datasets.js";
 export * from "./delta.js";

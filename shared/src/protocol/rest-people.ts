@@ -177,5 +177,19 @@ export const chainedAuditEntrySchema = z
 export type ChainedAuditEntry = z.infer<typeof chainedAuditEntrySchema>;
 
 /** `GET /api/v1/audit/head`: keep it elsewhere, and cutting off the end of the log shows, too. */
+/** What is younger is never pruned, ms: nobody removes the traces of what was just done. */
+export const AUDIT_YOUNGEST_PRUNED_MS = 30 * 86_400_000;
+
+/** `POST /api/v1/audit/prune`. */
+export const auditPruneRequestSchema = z
+  .object({
+    /** What was written before goes; at least 30 days ago. */
+    before: timestampSchema,
+  })
+  .meta({ id: "AuditPruneRequest" });
+export type AuditPruneRequest = z.infer<typeof auditPruneRequestSchema>;
+export const auditPruneReplySchema = z.object({ removed: countSchema }).meta({ id: "AuditPruneReply" });
+export type AuditPruneReply = z.infer<typeof auditPruneReplySchema>;
+
 export const auditHeadSchema = z.object({ sequence: countSchema, hash: hashSchema }).meta({ id: "AuditHead" });
 export type AuditHead = z.infer<typeof auditHeadSchema>;

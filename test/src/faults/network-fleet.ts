@@ -105,6 +105,8 @@ export async function startNetworkFleet(count: number): Promise<NetworkFleet> {
         version: wanted,
         devices: devices.map(({ deviceId }) => deviceId),
         probe: { soakSeconds: 0 },
+        // A device that measures is told once more what to do: that would be two deployments.
+        tailoring: { tune: "never" },
       };
       return (await controlPlane.api<{ rolloutId: string }>("POST", "/api/v1/rollouts", body)).rolloutId;
     },

@@ -106,10 +106,10 @@ export const ROOM_ORDERS: readonly RoomOrder[] = [
       ["platform"],
       ["storage", "config"],
       ["identity"],
-      ["ota", "runtime", "tuning", "telemetry", "inventory", "link"],
+      ["ota", "runtime", "tuning", "telemetry", "inventory", "link", "supervisor"],
       ["reconcile"],
     ],
-    why: "in the agent: main > reconcile > {ota, runtime, tuning, telemetry, inventory, link} > identity > {storage, config} > platform",
+    why: "in the agent: main > reconcile > {ota, runtime, tuning, telemetry, inventory, link, supervisor} > identity > {storage, config} > platform",
     instead: "declare the interface you need in your own room and let main.ts hand in the other room's implementation",
   },
   {

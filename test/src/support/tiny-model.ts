@@ -14,6 +14,9 @@ import {
   type RuntimeSettings,
 } from "@sartor/shared/protocol";
 import * as onnx from "onnx-buf";
+import { seededRandom } from "./seeded-random.js";
+
+export { seededRandom };
 
 /** A real, small ONNX classifier with all that comes with a model version. */
 export interface TinyModel {
@@ -37,17 +40,6 @@ export interface TinyModelOptions {
 }
 
 const CHANNELS = 8;
-
-/** mulberry32: a small seeded generator of numbers in [0, 1). */
-export function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 interface Weights {
   readonly kernel: Float32Array;

@@ -74,6 +74,20 @@ export class TestAuthority {
     return keyPem(this.#issuer.keys);
   }
 
+  /** A list of certificates that ended before their time, DER. */
+  async signRevocationList(serials: readonly string[], now: number): Promise<Buffer> {
+    const { certificate, keys } = this.#issuer;
+    const list = await x509.X509CrlGenerator.create({
+      issuer: certificate.subjectName,
+      thisUpdate: new Date(now),
+      nextUpdate: new Date(now + 7 * DAY_MS),
+      entries: serials.map((serialNumber) => ({ serialNumber, revocationDate: new Date(now) })),
+      signingKey: keys.privateKey,
+      signingAlgorithm: ALGORITHM,
+    });
+    return Buffer.from(list.rawData);
+  }
+
   /** For a TLS server on this machine. */
   async issueServer(names: readonly string[] = ["localhost"], validity: Validity = {}): Promise<Credential> {
     const keys = await makeKeys();

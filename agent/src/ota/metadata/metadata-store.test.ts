@@ -1,4 +1,15 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { TRUST_LIMITS } from "@sartor/shared/protocol";
@@ -110,6 +121,33 @@ describe("damage on the device", () => {
       }
     },
   );
+
+  it("of a kill between new floors and the metadata that raised them is outlived, also where a delegated role was new", async () => {
+    const path = "road-sign/1.0.0/bundle.json";
+    const ask = () => open().update(signal, ({ targetInfo }) => targetInfo(path));
+    repository.publishFamily("road-sign", path);
+    await ask();
+    const before = join(folder, "before");
+    const [generations, current] = ["generations", "current"].map((name) => join(folder, "image", name)) as [
+      string,
+      string,
+    ];
+    cpSync(generations, before, { recursive: true });
+    const link = readlinkSync(current);
+    repository.publishFamily("road-sign", path);
+    await ask();
+    // The floors are as they are now, the generations as they were.
+    rmSync(generations, { recursive: true });
+    cpSync(before, generations, { recursive: true });
+    rmSync(current);
+    symlinkSync(link, current);
+    expect(currentVersions()["road-sign.json"]).toBe(1);
+    expect(await ask()).toMatchObject({ path });
+    expect(currentVersions()["road-sign.json"]).toBe(2);
+    // What the snapshot names is held against the floors before it is fetched.
+    repository.publishSnapshot({ "targets.json": repository.describe("targets"), "road-sign.json": { version: 1 } });
+    await expect(ask()).rejects.toEqual(refused("SRT_TRUST_ROLLBACK"));
+  });
 
   it("of one copy of the floors changes nothing", async () => {
     const old = new Map(repository.files);

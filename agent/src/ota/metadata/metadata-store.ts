@@ -7,7 +7,14 @@ import type { MetadataTransport } from "./bounded-download.js";
 import { CheckedUpdater } from "./checked-updater.js";
 import { GenerationFolders } from "./generation-folders.js";
 import { RETRIEVAL_LIMITS, type RetrievalLimits } from "./retrieval-limits.js";
-import { parseHeader, parseRoot, parseTargets, type RootMetadata, type TargetsMetadata } from "./signed-metadata.js";
+import {
+  parseHeader,
+  parseRoot,
+  parseSnapshot,
+  parseTargets,
+  type RootMetadata,
+  type TargetsMetadata,
+} from "./signed-metadata.js";
 import { isTrustError, trustError } from "./trust-errors.js";
 import type { TrustedTime } from "./trusted-time.js";
 import { VersionFloors } from "./version-floors.js";
@@ -154,6 +161,9 @@ export class MetadataStore {
   /** @throws SartorError SRT_TRUST_ROLLBACK */
   #checkFloors(work: string): void {
     const { root, versions } = readVersions(work);
+    // A delegated role's file may be of before: it is fetched only when it is asked about. What is named now says the snapshot.
+    for (const role of versions.keys()) if (!TOP_LEVEL.has(role)) versions.delete(role);
+    for (const [role, version] of namedVersions(work)) versions.set(role, version);
     this.#floors.check(this.#options.repository, versions, root);
   }
 
@@ -183,6 +193,8 @@ export class MetadataStore {
   }
 }
 
+const TOP_LEVEL: ReadonlySet<string> = new Set(["timestamp", "snapshot", "targets"]);
+
 const isOfAnotherDevice = (error: unknown) => error instanceof SartorError && error.code === "SRT_TRUST_WRONG_DEVICE";
 
 /** Whether a generation has a root and every file in it is metadata; what an unsynced write left behind is empty, short or zeroed. */
@@ -203,6 +215,14 @@ function readVersions(folder: string): { root: RootMetadata; versions: Map<strin
     if (role !== "root") versions.set(role, parseHeader(readFileSync(join(folder, file))).version);
   }
   return { root: parseRoot(readFileSync(join(folder, "root.json"))), versions };
+}
+
+/** The version of each role that the snapshot names. */
+function namedVersions(folder: string): Map<string, number> {
+  const path = join(folder, "snapshot.json");
+  if (!existsSync(path)) return new Map();
+  const { meta } = parseSnapshot(readFileSync(path));
+  return new Map(Object.entries(meta).map(([file, { version }]) => [file.replace(/\.json$/, ""), version]));
 }
 
 function earliestExpiry(folder: string): number {

@@ -22,6 +22,10 @@ const rootSchema = z.object({
 });
 export type RootMetadata = z.infer<typeof rootSchema>["signed"];
 
+const snapshotSchema = z.object({
+  signed: z.object({ _type: z.literal("snapshot"), meta: z.record(z.string(), z.object({ version: versionSchema })) }),
+});
+
 const targetsSchema = z.object({
   signed: z.object({
     _type: z.literal("targets"),
@@ -63,6 +67,8 @@ function parse<T>(schema: z.ZodType<T>, bytes: Uint8Array): T {
 export const parseHeader = (bytes: Uint8Array) => parse(headerSchema, bytes).signed;
 /** @throws UnfitMetadataError */
 export const parseRoot = (bytes: Uint8Array): RootMetadata => parse(rootSchema, bytes).signed;
+/** @throws UnfitMetadataError */
+export const parseSnapshot = (bytes: Uint8Array) => parse(snapshotSchema, bytes).signed;
 /** @throws UnfitMetadataError */
 export const parseTargets = (bytes: Uint8Array): TargetsMetadata => parse(targetsSchema, bytes).signed;
 

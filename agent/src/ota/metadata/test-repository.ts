@@ -98,6 +98,25 @@ export class TestRepository {
     this.publishSnapshot();
   }
 
+  /** Delegates a model to a key of its own, and publishes what it signs. */
+  publishFamily(name: string, path: string): void {
+    const [key] = this.roles[name]?.keys ?? [testKey()];
+    if (key === undefined) throw new Error("no key");
+    this.roles[name] = { keys: [key], threshold: 1 };
+    this.delegations = {
+      keys: { [key.id]: keyJson(key.publicHex) },
+      roles: [{ name, keyids: [key.id], threshold: 1, terminating: true, paths: [`${name}/*/*`] }],
+    };
+    const targets = { [path]: { length: 1, hashes: { sha256: sha256(Buffer.from([0])) }, custom: {} } };
+    const family = this.sign(name, { _type: "targets", targets });
+    this.files.set(`metadata/${this.versions[name]}.${name}.json`, family);
+    this.files.set(
+      `metadata/${(this.versions.targets ?? 0) + 1}.targets.json`,
+      this.sign("targets", { targets: this.targets, delegations: this.delegations }),
+    );
+    this.publishSnapshot({ "targets.json": this.describe("targets"), [`${name}.json`]: this.describe(name) });
+  }
+
   publishSnapshot(meta: Record<string, unknown> = { "targets.json": this.describe("targets") }): void {
     const snapshot = this.sign("snapshot", { meta });
     this.files.set(`metadata/${this.versions.snapshot}.snapshot.json`, snapshot);

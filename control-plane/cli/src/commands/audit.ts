@@ -7,6 +7,7 @@ import {
   type AuditEntry,
   type AuditHead,
   auditHeadSchema,
+  auditPruneReplySchema,
   type ChainedAuditEntry,
   chainedAuditEntrySchema,
   pageOf,
@@ -25,7 +26,7 @@ interface VerifyOptions {
   readonly head?: AuditHead[];
 }
 
-/** `sartor audit list | verify | head | export`. */
+/** `sartor audit list | verify | head | prune | export`. */
 export function addAuditCommands(program: Command): void {
   const audit = program.command("audit").description("Who did what: a log whose entries are chained by hashes.");
   audit
@@ -48,7 +49,7 @@ export function addAuditCommands(program: Command): void {
       const end = client === undefined ? undefined : await client.get("/api/v1/audit/head", auditHeadSchema);
       const links = client === undefined ? entriesOfFile(file ?? "") : entriesOf(client);
       const verified = await verify(links, end === undefined ? head : [...head, end]);
-      process.stdout.write(`${verified.sequence} entries fit; head ${verified.sequence}:${verified.hash}\n`);
+      process.stdout.write(`every entry up to ${verified.sequence} fits; head ${verified.sequence}:${verified.hash}\n`);
     });
   audit
     .command("head")
@@ -58,11 +59,29 @@ export function addAuditCommands(program: Command): void {
       process.stdout.write(`${sequence}:${hash}\n`);
     });
   audit
+    .command("prune")
+    .description(
+      "Removes the oldest entries; an entry says up to which, so that the rest can still be verified. Export first.",
+    )
+    .requiredOption("--before <day>", "remove what was written before, in UTC; at least 30 days ago", parseMoment)
+    .action(async ({ before }: { before: number }) => {
+      const { removed } = await connect(program).post("/api/v1/audit/prune", { before }, auditPruneReplySchema);
+      process.stdout.write(`${removed} entries were removed\n`);
+    });
+  audit
     .command("export")
     .description("Prints all entries with their hashes, one JSON a line, the oldest first.")
     .action(async () => {
       for await (const link of entriesOf(connect(program))) process.stdout.write(`${JSON.stringify(link)}\n`);
     });
+}
+
+/** A day, or a moment, in UTC. */
+function parseMoment(text: string): number {
+  const at = /^\d{4}-\d{2}-\d{2}(T[\d:.]+Z)?$/.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(at))
+    throw new InvalidArgumentError("expected a day (2026-01-31) or a moment (2026-01-31T12:00:00Z), in UTC");
+  return at;
 }
 
 /**
@@ -79,6 +98,7 @@ export async function verify(links: AsyncIterable<ChainedAuditEntry>, kept: read
     for (const head of heads.get(entry.sequence) ?? []) refuse(verifier.end(head));
   }
   for (const head of kept) refuse(verifier.end(head));
+  refuse(verifier.beginning());
   return verifier.head;
 }
 

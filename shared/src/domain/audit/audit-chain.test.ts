@@ -2,11 +2,11 @@ import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { AuditEntry } from "../../protocol/index.js";
-import { type AuditLink, AuditVerifier, auditHashInput, auditText, GENESIS_HASH } from "./audit-chain.js";
+import { AUDIT_PRUNED, type AuditLink, AuditVerifier, auditHashInput, auditText, GENESIS_HASH } from "./audit-chain.js";
 
 const sha256 = (text: string) => createHash("sha256").update(text, "utf8").digest("hex");
 
-function chainOf(names: readonly string[]): AuditLink[] {
+function chainOf(names: readonly (string | Record<string, string>)[]): AuditLink[] {
   let previousHash = GENESIS_HASH;
   return names.map((name, index) => {
     const entry: AuditEntry = {
@@ -14,8 +14,8 @@ function chainOf(names: readonly string[]): AuditLink[] {
       at: index,
       actor: { kind: "system", id: null, name: null, role: null },
       address: null,
-      action: "test",
-      target: { name },
+      action: typeof name === "string" ? "test" : AUDIT_PRUNED,
+      target: typeof name === "string" ? { name } : name,
       outcome: "ok",
       status: null,
       correlationId: null,
@@ -34,7 +34,7 @@ function firstBreak(links: readonly AuditLink[], kept: { sequence: number; hash:
     const found = verifier.next(link);
     if (found !== undefined) return found.sequence;
   }
-  return verifier.end(kept)?.sequence;
+  return (verifier.end(kept) ?? verifier.beginning())?.sequence;
 }
 
 const chains = fc.array(fc.string({ unit: "grapheme" }), { minLength: 1, maxLength: 12 }).map(chainOf);
@@ -55,6 +55,29 @@ describe("a chain of audit entries", () => {
         const tampered = [...links.slice(0, index), ...instead, ...links.slice(index + 1)];
         expect(firstBreak(tampered, headOf(links))).toBe(how === "repeat" ? index + 2 : index + 1);
       }),
+    );
+  });
+
+  it("that was pruned holds where an entry behind says up to where, and only there", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 8 }),
+        fc.integer({ min: 0, max: 4 }),
+        fc.boolean(),
+        (pruned, kept, honest) => {
+          const names = Array.from({ length: pruned + kept }, (_, index) => `n${index}`);
+          const [last] = chainOf(names).slice(pruned - 1);
+          const told = { until: String(honest ? pruned : pruned + 1), hash: last?.hash ?? "" };
+          const links = chainOf([...names, told]).slice(pruned);
+          const verifier = new AuditVerifier(sha256);
+          for (const link of links) expect(verifier.next(link)).toBeUndefined();
+          expect(verifier.beginning()?.sequence).toBe(honest ? undefined : 1);
+          // Whoever takes one more from the beginning is found out.
+          const more = new AuditVerifier(sha256);
+          for (const link of links.slice(1)) more.next(link);
+          if (links.length > 1) expect(more.beginning()?.sequence).toBe(1);
+        },
+      ),
     );
   });
 

@@ -8,6 +8,9 @@ export function auditText(entry: AuditEntry): string {
   return canonical(entry);
 }
 
+/** Action of the entry that says up to which entry the log was pruned: its target names that entry's number (`until`) and hash (`hash`). */
+export const AUDIT_PRUNED = "audit.pruned";
+
 /** What an entry's hash is the SHA-256 of, as UTF-8: the hash before it, a line feed, its text. */
 export function auditHashInput(previousHash: string, text: string): string {
   return `${previousHash}\n${text}`;
@@ -32,6 +35,9 @@ export interface AuditBreak {
 export class AuditVerifier {
   readonly #sha256: (text: string) => string;
   #head: AuditHead = { sequence: 0, hash: GENESIS_HASH };
+  /** The last of the entries that are missing at the beginning; undefined where none is. */
+  #cut: AuditHead | undefined;
+  #isCutTold = false;
 
   /** @param sha256 gives hex, lower case, of the text's UTF-8 */
   constructor(sha256: (text: string) => string) {
@@ -45,6 +51,10 @@ export class AuditVerifier {
 
   /** Takes the next entry; tells what is wrong with it. */
   next(link: AuditLink): AuditBreak | undefined {
+    if (this.#head.sequence === 0 && link.sequence > 1) {
+      this.#cut = { sequence: link.sequence - 1, hash: link.previousHash };
+      this.#head = this.#cut;
+    }
     const expected = this.#head.sequence + 1;
     if (link.sequence !== expected) {
       return { sequence: expected, problem: `it is missing: the next one is ${link.sequence}` };
@@ -56,7 +66,20 @@ export class AuditVerifier {
       return broken("its hash is not that of its text");
     }
     this.#head = { sequence: expected, hash: link.hash };
+    if (this.#cut !== undefined && tellsOf(this.#cut, link.text)) this.#isCutTold = true;
     return undefined;
+  }
+
+  /**
+   * Whether the entries that are missing at the beginning were pruned, which an entry behind them says: it names the last of them and its hash, so that
+   * nobody can take more. To be asked at the end.
+   */
+  beginning(): AuditBreak | undefined {
+    if (this.#cut === undefined || this.#isCutTold) return undefined;
+    return {
+      sequence: 1,
+      problem: `the entries up to ${this.#cut.sequence} are missing, and none says that they were pruned`,
+    };
   }
 
   /** Compares the end of the chain, or an entry on the way that was just taken, with a head that was kept elsewhere. */
@@ -69,6 +92,13 @@ export class AuditVerifier {
     }
     return undefined;
   }
+}
+
+function tellsOf(cut: AuditHead, text: string): boolean {
+  // Most entries are of something else, and need not be parsed once more.
+  if (!text.includes(AUDIT_PRUNED)) return false;
+  const { action, target } = JSON.parse(text) as Partial<AuditEntry>;
+  return action === AUDIT_PRUNED && target?.until === String(cut.sequence) && target.hash === cut.hash;
 }
 
 function sequenceOf(text: string): unknown {

@@ -1,4 +1,5 @@
 export {
+  AUDIT_PRUNED,
   type AuditBreak,
   type AuditLink,
   AuditVerifier,

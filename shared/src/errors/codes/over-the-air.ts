@@ -27,4 +27,9 @@ export const OVER_THE_AIR_CODES = {
     "The bundle crashed the agent or its runtime repeatedly and was rolled back.",
     "Do not roll it out again before the cause is found.",
   ),
+  SRT_SITE_CACHE_FAILED: entry(
+    502,
+    "A site cache did not deliver, delivered something else, or is not trusted; the control plane is asked instead.",
+    "Read the message: it names the cache. Check that device; a revoked one must go from SARTOR_SITE_CACHES.",
+  ),
 } as const satisfies CodeTable;
