@@ -79,13 +79,15 @@ async function forgeDirector(
 ) {
   const base = `${directorOf(victim)}/metadata`;
   // The control plane may sign anew meanwhile: what was there is gone then.
-  const { timestamp, snapshot, targets } = await waitFor("a whole repository", async () => {
+  const { timestamp, snapshot, targets, path, bytes } = await waitFor("a whole repository", async () => {
     const timestamp = await signedOf(`${base}/timestamp.json`);
     const snapshot = await signedOf(`${base}/${timestamp.signed.meta["snapshot.json"].version}.snapshot.json`);
     const targets = await signedOf(`${base}/${snapshot.signed.meta["targets.json"].version}.targets.json`);
-    return { timestamp, snapshot, targets };
+    const path = `${directorOf(victim)}/targets/${targets.signed.targets[ORDER_TARGET].hashes.sha256}.${ORDER_TARGET}`;
+    const { status, body: bytes } = await victim.middleman.fetch(path, victim.deviceId);
+    return status === 200 && { timestamp, snapshot, targets, path, bytes };
   });
-  const files = new Map<string, Buffer>();
+  const files = new Map<string, Buffer>([[path, bytes]]);
   if (order !== undefined) {
     const bytes = Buffer.from(canonicalJson(order));
     const { generation, deviceId } = order as { generation: number; deviceId: string };
