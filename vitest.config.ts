@@ -18,8 +18,6 @@ const LONGEST = [
   "attacks/endless-data",
   "end-to-end/survives-kill",
   "agent-tuning/tuning",
-  "attacks/stolen-keys",
-  "attacks/signed-metadata",
   "control-plane/broker",
   "dashboard/dashboard",
   "control-plane/external-broker",

@@ -6,6 +6,8 @@ import { parseArgs } from "node:util";
 import { startControlPlane } from "../support/control-plane.js";
 import { register } from "../support/registering.js";
 import { buildTinyClassifier } from "../support/tiny-model.js";
+import { startFaultyFleet } from "./faulty-fleet.js";
+import { runFleetKills } from "./fleet-kills.js";
 import { runKills, startKillDevice } from "./kill.js";
 import { runBrokerFaults, runNudgeFaults, runReportFaults, startMessagesDevice } from "./messages.js";
 import { NETWORK_FAULTS, runNetworkFaults } from "./network.js";
@@ -24,6 +26,9 @@ const KINDS: Readonly<Record<string, (cycles: number, seed: number) => Promise<O
   /** A kill each. */
   kill: (injections, seed) =>
     using(startKillDevice(), (device) => runKills(device, { seed, injections, onProgress: tell })),
+  /** A kill each, of one of four devices of a real control plane. */
+  fleet: (injections, seed) =>
+    using(startFaultyFleet({ devices: 4 }), (fleet) => runFleetKills(fleet, { seed, injections, onProgress: tell })),
   /** A deployment on a device whose disk, files or clock are bad. */
   state: (injections, seed) =>
     using(startKillDevice(), (device) =>
