@@ -14,13 +14,14 @@ export class DeviceWatch {
   readonly #run: FaultRun;
   #floors: ReadonlyMap<string, number> = new Map();
   #footprint: ReadonlyMap<string, number> | undefined;
-  #reportsSeen = 0;
-  /** The last one that was seen is compared with the next. */
-  #overlap = 1;
+  #reportsSeen: number;
+  /** The last one that was seen is compared with the next; what came before this began says nothing. */
+  #overlap = 0;
 
   constructor(device: FaultyDevice, run: FaultRun) {
     this.#device = device;
     this.#run = run;
+    this.#reportsSeen = device.broker.of("reported").length;
   }
 
   /** Forgets what may not fall: what kept it was damaged on purpose. */

@@ -16,8 +16,18 @@ describe("a rollout over a bad line", () => {
     "reaches every device in spite of: %s",
     async (fault) => {
       expect(NETWORK_FAULTS).toContain(fault);
+      let isInjected = false;
       const seed = Math.floor(Math.random() * 2 ** 31);
-      const { violations, injected } = await runNetworkFaults(fleet, { seed, faults: [fault], cycles: 1 });
+      const { violations, injected } = await runNetworkFaults(fleet, {
+        seed,
+        faults: [fault],
+        // By chance nothing may happen in a rollout.
+        cycles: 6,
+        onCycle: (run) => {
+          isInjected = (run.injected.get(fault) ?? 0) > 0;
+        },
+        isOver: () => isInjected,
+      });
       expect({ seed, violations }).toEqual({ seed, violations: [] });
       expect(injected.get(fault) ?? 0).toBeGreaterThan(0);
     },

@@ -178,6 +178,9 @@ async function disturb(
           afterBytes: Math.floor(3_000 + random() * (line === httpsLine ? 60_000 : 3_000)),
           forMs: 200 + random() * 3_000,
         });
+        // Lines that are kept open would never meet it.
+        line.cut();
+        line.heal();
       }
       return;
     }
@@ -215,7 +218,7 @@ function answersBadly(fault: AnswerFault, elsewhere: string, random: () => numbe
     const times = asked.get(path) ?? 0;
     asked.set(path, times + 1);
     // Metadata that fails is asked for again after 5 s and more: now and then is enough. Content comes again at once.
-    const isContent = path.startsWith("/api/v1/chunks/");
+    const isContent = path.startsWith("/api/v1/chunks/") || path.includes("/delta?");
     if (random() > (isContent ? 0.7 : 0.15)) return false;
     if (fault === "corrupted content" || fault === "other content under another ETag") {
       const before = damaged.get(path) ?? 0;
