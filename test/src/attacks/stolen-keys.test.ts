@@ -277,7 +277,7 @@ describe("arbitrary content, from whoever serves it", () => {
     const rolloutId = await orderNext();
     const rollout = await waitFor("the deployment to fail", async () => {
       const now = await fleet.rollout(rolloutId);
-      return now.deployments.every(({ status }) => status === "failed") && now;
+      return now.deployments.length > 0 && now.deployments.every(({ status }) => status === "failed") && now;
     });
     expect(rollout.deployments.map(({ error }) => error?.code)).toEqual(["SRT_DIGEST_MISMATCH"]);
     expect(await victim.answering()).toBe(current());

@@ -69,7 +69,10 @@ async function cycle(fleet: NetworkFleet, fault: NetworkFault, random: () => num
   const faulty = new AbortController();
   const disturbing = disturb(fleet, fault, random, run, faulty.signal);
   const rolloutId = await fleet.order(version);
-  const ended = async () => (await fleet.rollout(rolloutId)).deployments.every(({ status }) => status === "succeeded");
+  const ended = async () => {
+    const { deployments } = await fleet.rollout(rolloutId);
+    return deployments.length > 0 && deployments.every(({ status }) => status === "succeeded");
+  };
   // Whatever is disturbed, what answers is the old bundle or the new one, all the time.
   const serving = (async () => {
     while (!faulty.signal.aborted) {
