@@ -4,6 +4,15 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 const root = import.meta.dirname;
 const exclude = ["**/node_modules/**", "**/dist/**"];
 
+/** What is done to Sartor by others, and by bad luck. */
+const HOSTILE = ["test/src/{attacks,faults}/**/*.test.ts"];
+
+/**
+ * Three files at a time, on two cores as on more: most of their time they wait for each other's programs. Deadlines are wide, for they
+ * promise nothing: they only end what hangs.
+ */
+const WHOLE_PROGRAMS = { isolate: false, maxWorkers: 3, testTimeout: 120_000, hookTimeout: 120_000 };
+
 /** The longest files of the end-to-end tests, longest first: begun last, one alone would make the others' worker wait. */
 const LONGEST = [
   "end-to-end/demo",
@@ -13,11 +22,16 @@ const LONGEST = [
   "agent-orders/orders",
   "faults/kill",
   "faults/network",
+  "faults/supervisor-kill",
+  "attacks/slow-retrieval",
   "faults/state-faults",
   "faults/messages",
   "site-cache/site-cache",
   "attacks/endless-data",
+  "identity/renewal",
   "end-to-end/survives-kill",
+  "agent-deltas/updates",
+  "control-plane-deltas/keeping",
   "agent-tuning/tuning",
   "control-plane/broker",
   "control-plane/external-broker",
@@ -72,17 +86,12 @@ export default defineConfig({
         },
       },
       {
-        // Programs as they are shipped, from dist/. Three files at a time, on two cores as on more: most of their time they wait for
-        // each other's programs. Deadlines are wide, for they promise nothing: they only end what hangs.
-        test: {
-          name: "e2e",
-          include: ["test/src/**/*.test.ts"],
-          exclude,
-          isolate: false,
-          maxWorkers: 3,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-        },
+        // Programs as they are shipped, from dist/.
+        test: { ...WHOLE_PROGRAMS, name: "e2e", include: ["test/src/**/*.test.ts"], exclude: [...exclude, ...HOSTILE] },
+      },
+      {
+        // Attacks and injected faults on the same programs: longer than an `npm test` may take, and a command of their own.
+        test: { ...WHOLE_PROGRAMS, name: "hostile", include: HOSTILE, exclude },
       },
     ],
   },
