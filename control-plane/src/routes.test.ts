@@ -5,12 +5,13 @@ import { type Role, roleSchema } from "@sartor/shared/protocol";
 import { describe, expect, it } from "vitest";
 import { AppModule } from "./app.module.js";
 import { loadSettings } from "./config/index.js";
-import { ACCESS, type Access, LEAST_ROLE } from "./http/index.js";
+import { ACCESS, type Access, LEAST_ROLE, REACH, REACHES, type Reach } from "./http/index.js";
 
 interface Route {
   readonly name: string;
   readonly access: Access;
   readonly role: Role | undefined;
+  readonly reach: Reach | undefined;
 }
 
 type Constructor = abstract new (...parameters: never[]) => object;
@@ -45,6 +46,7 @@ function routesOf(controller: Constructor): Route[] {
         name: `${verb} /${base}/${path}`.replace(/\/+/g, "/").replace(/(.)\/$/, "$1"),
         access: read<Access>(ACCESS) ?? "operator",
         role: read<Role>(LEAST_ROLE),
+        reach: read<Reach>(REACH),
       };
     });
 }
@@ -91,6 +93,61 @@ describe("every route", () => {
     "DELETE /api/v1/devices/:deviceId",
   ])("%s is for admins", (name) => {
     expect(roleOf(name)).toBe("admin");
+  });
+
+  it("of people says what of the fleet it reaches", () => {
+    expect(ofPeople.filter(({ reach }) => !REACHES.some((known) => known === reach)).map(({ name }) => name)).toEqual(
+      [],
+    );
+  });
+
+  it("with a device in its address lets nobody see one of another group, and no other route claims to", () => {
+    const named = ofPeople.filter(({ name }) => name.includes(":deviceId")).map(({ name }) => name);
+    const guarded = ofPeople.filter(({ reach }) => reach === "device").map(({ name }) => name);
+    expect(guarded.sort()).toEqual(named.sort());
+  });
+
+  it("that reaches beyond a group is one of these; whoever is for some groups only is refused", () => {
+    const beyond = ofPeople.filter(({ reach }) => reach === "fleet").map(({ name }) => name);
+    expect(beyond.sort()).toEqual([
+      "DELETE /api/v1/api-tokens/:tokenId",
+      "DELETE /api/v1/users/:userName",
+      "DELETE /api/v1/users/:userName/sessions",
+      "GET /api/v1/api-tokens",
+      "GET /api/v1/audit",
+      "GET /api/v1/audit/head",
+      "GET /api/v1/audit/verification",
+      "GET /api/v1/operator-token",
+      "GET /api/v1/users",
+      "PATCH /api/v1/users/:userName",
+      "POST /api/v1/api-tokens",
+      "POST /api/v1/audit/prune",
+      "POST /api/v1/certificates/servers",
+      "POST /api/v1/trust/ceremony",
+      "POST /api/v1/trust/requests",
+      "POST /api/v1/trust/requests/:requestId/signatures",
+      "POST /api/v1/users",
+      "PUT /api/v1/operator-token",
+    ]);
+  });
+
+  it("whose handler looks at the groups is one of these", () => {
+    const scoped = ofPeople.filter(({ reach }) => reach === "scoped").map(({ name }) => name);
+    expect(scoped.sort()).toEqual([
+      "GET /api/v1/devices",
+      "GET /api/v1/groups",
+      "GET /api/v1/rollouts",
+      "GET /api/v1/rollouts/:rolloutId",
+      "GET /api/v1/rollouts/:rolloutId/deployments",
+      "GET /api/v1/system",
+      "GET /api/v1/tunings/:tuningId",
+      "POST /api/v1/enrolment-tokens",
+      "POST /api/v1/enrolments/keys",
+      "POST /api/v1/rollouts",
+      "POST /api/v1/rollouts/:rolloutId/cancel",
+      "POST /api/v1/tailoring/plans",
+      "POST /api/v1/tunings/:tuningId/cancel",
+    ]);
   });
 
   it("that needs nobody's credential is one of these", () => {

@@ -85,8 +85,10 @@ export class AuditEvents implements OnModuleDestroy {
   }
 
   async #note(rolloutId: string): Promise<void> {
-    const { createdAt, finishedAt, status, name, model, version, origin }: RolloutSummary =
-      await this.rollouts.summary(rolloutId);
+    const { createdAt, finishedAt, status, name, model, version, origin }: RolloutSummary = await this.rollouts.summary(
+      rolloutId,
+      null,
+    );
     const target = { rolloutId, name: printable(name, 256), model, version, origin };
     if (createdAt >= this.#since && this.#isNew(`${rolloutId} started`)) {
       await this.#append({ action: "rollout.started", target });

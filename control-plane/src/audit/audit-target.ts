@@ -10,6 +10,8 @@ const NAMES = new Set([
   "digest",
   "enabled",
   "fingerprint",
+  "group",
+  "groups",
   "model",
   "name",
   "repository",
@@ -32,10 +34,17 @@ export function auditTargetOf(...sources: readonly unknown[]): Record<string, st
     if (typeof source !== "object" || source === null || Array.isArray(source)) continue;
     for (const [name, value] of Object.entries(source)) {
       if (!NAMES.has(name) || name in target) continue;
-      if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") {
+      // Null stands for all groups, and says so; of anything else it says nothing.
+      if (name === "groups" && (value === null || Array.isArray(value))) {
+        target[name] = printable(value === null ? "all" : value.filter(isText).join(" "), LONGEST);
+      } else if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") {
         target[name] = printable(String(value), LONGEST);
       }
     }
   }
   return target;
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string";
 }

@@ -24,7 +24,7 @@ const pageSchema = pageOf(chainedAuditEntrySchema).meta({ id: "AuditPage" });
 
 /** The log of who did what, for admins. */
 @ApiTags("audit")
-@LeastRole("admin")
+@LeastRole("admin", "fleet")
 @Controller("api/v1/audit")
 export class AuditController {
   constructor(private readonly audit: Audit) {}

@@ -155,6 +155,12 @@ describe("the audit log", () => {
 });
 
 describe("the target of an entry", () => {
+  it("names the groups of a user, or that it is all, and nothing that is no name", () => {
+    expect(auditTargetOf({ groups: ["plant-1", "plant-2", 7] })).toEqual({ groups: "plant-1 plant-2" });
+    expect(auditTargetOf({ groups: null, group: "plant-1" })).toEqual({ groups: "all", group: "plant-1" });
+    expect(auditTargetOf({ scopes: null, name: null })).toEqual({});
+  });
+
   it("holds names and never secrets, and a line of bounded text", () => {
     const body = { userName: "bob", role: "viewer", password: "heron kettle", token: "t", csr: "c", devices: ["a"] };
     expect(auditTargetOf({ deviceId: "gate-7" }, body, { token: "srt_api_x", tokenId: "01H" })).toEqual({

@@ -14,7 +14,10 @@ import {
   LEAST_ROLE,
   nothingHere,
   type Person,
+  REACH,
+  type Reach,
 } from "../http/index.js";
+import { DeviceGroups, groupsInWords } from "./device-groups.service.js";
 import { DeviceIdentities } from "./device-identities.service.js";
 import { Credentials } from "./people/credentials.service.js";
 import { OWN_ROUTES, scopeOfRoute } from "./people/route-scope.js";
@@ -33,6 +36,7 @@ export class AccessGuard implements CanActivate {
     private readonly reflector: Reflector,
     private readonly credentials: Credentials,
     private readonly identities: DeviceIdentities,
+    private readonly groups: DeviceGroups,
     private readonly events: EventBus,
   ) {}
 
@@ -47,22 +51,49 @@ export class AccessGuard implements CanActivate {
     if (access === "device") {
       request.deviceId = (await this.identities.identify(deviceSocketOf(request), "https")).deviceId;
     } else if (access === "operator") {
-      // A route that names no role was forgotten: it fails closed, and a test finds it.
+      // A route that names no role, or no reach, was forgotten: it fails closed, and a test finds it.
       const needed = this.reflector.getAllAndOverride<Role | undefined>(LEAST_ROLE, targets) ?? "admin";
-      await this.requireRole(request, needed);
+      const reach = this.reflector.getAllAndOverride<Reach | undefined>(REACH, targets) ?? "fleet";
+      await this.requireRole(request, needed, reach);
     }
     return true;
   }
 
-  private async requireRole(request: AuthenticatedRequest, needed: Role): Promise<void> {
+  private async requireRole(request: AuthenticatedRequest, needed: Role, reach: Reach): Promise<void> {
     const person = await this.credentials.identify(request);
-    const refusal = refusalOf(person, needed, request.routeOptions.url ?? "");
+    const refusal =
+      refusalOf(person, needed, request.routeOptions.url ?? "") ?? (await this.outOfReach(request, person, reach));
     if (refusal !== undefined) {
       this.report(request, person, refusal);
       throw refusal;
     }
     request.person = person;
     allowLongUpload(request);
+  }
+
+  /** What refuses somebody who is for some groups only, where a route reaches beyond them. */
+  private async outOfReach(
+    request: AuthenticatedRequest,
+    person: Person,
+    reach: Reach,
+  ): Promise<SartorError | undefined> {
+    if (person.groups === null) return undefined;
+    if (reach === "fleet") {
+      const groups = groupsInWords(person.groups);
+      return new SartorError(
+        "SRT_GROUP_FORBIDDEN",
+        `This is for who is for all groups; ${person.name} is for ${groups}.`,
+      );
+    }
+    if (reach !== "device") return undefined;
+    const { deviceId = "" } = request.params as { deviceId?: string };
+    try {
+      await this.groups.requireSees(person.groups, deviceId);
+      return undefined;
+    } catch (error) {
+      if (error instanceof SartorError) return error;
+      throw error;
+    }
   }
 
   /** Strangers are only counted; somebody who is known and reaches too far is written down. */

@@ -8,11 +8,13 @@ import { CertificateAuthority } from "./certificate-authority.js";
 import { CertificatesController } from "./certificates.controller.js";
 import { CertificatesRepository } from "./certificates.repository.js";
 import { DeviceConnections } from "./device-connections.js";
+import { DeviceGroups } from "./device-groups.service.js";
 import { DeviceHttps } from "./device-https.service.js";
 import { DeviceIdentities } from "./device-identities.service.js";
 import { EnrolmentController } from "./enrolment.controller.js";
 import { EnrolmentService } from "./enrolment.service.js";
 import { EnrolmentsRepository } from "./enrolments.repository.js";
+import { GroupsController } from "./groups.controller.js";
 import { OperatorToken } from "./operator-token.js";
 import { OwnCertificates } from "./own-certificates.service.js";
 import { Credentials } from "./people/credentials.service.js";
@@ -24,11 +26,12 @@ import { StrangersLimit } from "./strangers-limit.js";
 /** Who may do what: people, programs, devices. Global: inject `Credentials`, `DeviceIdentities` or `OwnCertificates`. */
 @Global()
 @Module({
-  controllers: [EnrolmentController, CertificatesController, ...PEOPLE_CONTROLLERS],
+  controllers: [EnrolmentController, CertificatesController, GroupsController, ...PEOPLE_CONTROLLERS],
   providers: [
     AuthorityStatusService,
     CertificatesRepository,
     DeviceConnections,
+    DeviceGroups,
     DeviceHttps,
     DeviceIdentities,
     EnrolmentService,
@@ -51,6 +54,6 @@ import { StrangersLimit } from "./strangers-limit.js";
     },
     { provide: APP_GUARD, useClass: AccessGuard },
   ],
-  exports: [Credentials, OperatorToken, DeviceHttps, DeviceIdentities, OwnCertificates],
+  exports: [Credentials, OperatorToken, DeviceGroups, DeviceHttps, DeviceIdentities, OwnCertificates],
 })
 export class AuthModule {}

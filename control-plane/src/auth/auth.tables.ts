@@ -10,6 +10,8 @@ export interface DeviceIdentityTable {
   offline_site: number;
   enrolled_at: number;
   revoked_at: number | null;
+  /** Where the device belongs. */
+  group_name: string;
 }
 
 /** Every device certificate that was issued, until some time after its end. */
@@ -47,6 +49,8 @@ export interface EnrolmentTokenTable {
   offline_site: number | null;
   /** The certificate that it gave. */
   serial: string | null;
+  /** Where the device belongs; null where it replaces one, in whose group it stays. */
+  group_name: string | null;
 }
 
 /** Devices that asked without a token and wait for an operator. */

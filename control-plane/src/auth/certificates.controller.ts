@@ -49,7 +49,7 @@ export class CertificatesController {
     return this.authority.rootPem;
   }
 
-  @LeastRole("viewer")
+  @LeastRole("viewer", "shared")
   @Get("certificates/authority/status")
   @ApiOperation({ summary: "Root and intermediate: fingerprints, ends, and whether the root's key lies here" })
   @ApiOkResponse({ standardSchema: authorityStatusSchema })
@@ -105,7 +105,7 @@ export class CertificatesController {
     return this.renewals.renewLate(body, addressOf(request));
   }
 
-  @LeastRole("admin")
+  @LeastRole("admin", "fleet")
   @Post("certificates/servers")
   @ApiOperation({ summary: "A certificate for an external broker, which devices trust by this control plane's root" })
   @ApiCreatedResponse({ standardSchema: serverCertificateReplySchema })
@@ -115,7 +115,7 @@ export class CertificatesController {
     return this.renewals.issueServer(body);
   }
 
-  @LeastRole("viewer")
+  @LeastRole("viewer", "device")
   @Get("devices/:deviceId/certificates")
   @ApiOperation({ summary: "A device's certificates, the newest first" })
   @ApiOkResponse({ standardSchema: deviceCertificatesReplySchema })
@@ -123,7 +123,7 @@ export class CertificatesController {
     return this.identities.certificatesOf(deviceId);
   }
 
-  @LeastRole("admin")
+  @LeastRole("admin", "device")
   @Post("devices/:deviceId/revoke")
   @HttpCode(200)
   @ApiOperation({ summary: "End a device's access at once: all its certificates, and its live connections" })

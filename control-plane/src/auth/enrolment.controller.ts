@@ -1,6 +1,7 @@
 import { Body, Controller, Get, HttpCode, Post, Req, Res } from "@nestjs/common";
 import { ApiAcceptedResponse, ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from "@nestjs/swagger";
 import {
+  DEFAULT_GROUP,
   type EnrolmentKeyReply,
   type EnrolmentKeyRequest,
   type EnrolmentReply,
@@ -23,15 +24,19 @@ import {
 } from "@sartor/shared/protocol";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { AuditedByEvent, addressOf, CurrentPerson, LeastRole, NewcomerRoute, type Person } from "../http/index.js";
+import { DeviceGroups, requireGroups } from "./device-groups.service.js";
 import { EnrolmentService } from "./enrolment.service.js";
 import { roleTooLow } from "./role-too-low.js";
 
 @ApiTags("enrolment")
 @Controller("api/v1")
 export class EnrolmentController {
-  constructor(private readonly enrolment: EnrolmentService) {}
+  constructor(
+    private readonly enrolment: EnrolmentService,
+    private readonly groups: DeviceGroups,
+  ) {}
 
-  @LeastRole("operator")
+  @LeastRole("operator", "scoped")
   @Post("enrolment-tokens")
   @ApiOperation({
     summary:
@@ -43,11 +48,11 @@ export class EnrolmentController {
     @CurrentPerson() person: Person,
     @Req() request: FastifyRequest,
   ): Promise<EnrolmentTokenReply> {
-    requireMayReplace(body, person);
-    return this.enrolment.createToken(body, hostOf(request));
+    await this.requireMayReplace(body, person);
+    return this.enrolment.createToken({ ...body, ...groupOf(body, person) }, hostOf(request));
   }
 
-  @LeastRole("operator")
+  @LeastRole("operator", "scoped")
   @Post("enrolments/keys")
   @ApiOperation({
     summary:
@@ -58,11 +63,11 @@ export class EnrolmentController {
     @Body({ schema: enrolmentKeyRequestSchema }) body: EnrolmentKeyRequest,
     @CurrentPerson() person: Person,
   ): Promise<EnrolmentKeyReply> {
-    requireMayReplace(body, person);
-    return this.enrolment.allowKey(body);
+    await this.requireMayReplace(body, person);
+    return this.enrolment.allowKey({ ...body, ...groupOf(body, person) }, person.groups);
   }
 
-  @LeastRole("viewer")
+  @LeastRole("viewer", "shared")
   @Get("enrolments/pending")
   @ApiOperation({ summary: "Devices that asked without a token; compare the fingerprint with what the device shows" })
   @ApiOkResponse({ standardSchema: pendingEnrolmentsReplySchema })
@@ -98,12 +103,29 @@ export class EnrolmentController {
     reply.status("status" in outcome ? 202 : 200);
     return outcome;
   }
+
+  /** Who takes a device's place has its name and its orders, and ends its certificates: that is as much as to revoke it. */
+  private async requireMayReplace({ replaces }: { readonly replaces?: string | undefined }, person: Person) {
+    if (replaces === undefined) return;
+    if (!roleIncludes(person.role, "admin")) throw roleTooLow("admin", person, `Replacing ${replaces}`);
+    await this.groups.requireSees(person.groups, replaces);
+  }
 }
 
-/** Who takes a device's place has its name and its orders, and ends its certificates: that is as much as to revoke it. */
-function requireMayReplace({ replaces }: { readonly replaces?: string | undefined }, person: Person): void {
-  if (replaces !== undefined && !roleIncludes(person.role, "admin"))
-    throw roleTooLow("admin", person, `Replacing ${replaces}`);
+/**
+ * Where a new device belongs when somebody enrols it: where they say, or else in the default group, or in the only one that they are for.
+ *
+ * @throws SartorError SRT_GROUP_FORBIDDEN
+ */
+function groupOf(
+  { group, replaces }: { readonly group?: string | undefined; readonly replaces?: string | undefined },
+  person: Person,
+): { group?: string } {
+  if (replaces !== undefined) return {};
+  const only = person.groups?.length === 1 ? person.groups[0] : undefined;
+  const wanted = group ?? only ?? DEFAULT_GROUP;
+  requireGroups(person, [wanted]);
+  return { group: wanted };
 }
 
 /** TLS ends here, so no proxy can have set another header. */

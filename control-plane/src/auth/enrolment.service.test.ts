@@ -11,6 +11,7 @@ import { loadAuthority } from "./authority-material.js";
 import { CertificateAuthority } from "./certificate-authority.js";
 import { CertificatesRepository } from "./certificates.repository.js";
 import { DeviceConnections } from "./device-connections.js";
+import { DeviceGroups } from "./device-groups.service.js";
 import { DeviceIdentities } from "./device-identities.service.js";
 import { EnrolmentService } from "./enrolment.service.js";
 import { EnrolmentsRepository } from "./enrolments.repository.js";
@@ -27,6 +28,7 @@ describe("enrolment", () => {
   let clock: SetClock;
   let identities: DeviceIdentities;
   let enrolment: EnrolmentService;
+  let groups: DeviceGroups;
   let connections: DeviceConnections;
 
   beforeEach(async () => {
@@ -40,10 +42,12 @@ describe("enrolment", () => {
     const events = new EventBus();
     connections = new DeviceConnections();
     identities = new DeviceIdentities(certificates, connections, list, events, clock, settings);
+    groups = new DeviceGroups(database, events);
     enrolment = new EnrolmentService(
       new EnrolmentsRepository(database),
       authority,
       identities,
+      groups,
       new StrangersLimit(clock, settings),
       events,
       clock,
@@ -119,6 +123,27 @@ describe("enrolment", () => {
     await identities.remove(deviceId);
     const { csr } = await makeCertificateRequest();
     await expect(enrol(token, csr)).rejects.toMatchObject({ code: "SRT_DEVICE_UNKNOWN" });
+  });
+
+  it("a device comes into the group of its token, and one that replaces it stays there", async () => {
+    const { deviceId } = await enrol(await tokenFor({ group: "plant-1" }), (await makeCertificateRequest()).csr);
+    expect(await groups.of(deviceId)).toBe("plant-1");
+    await enrol(await tokenFor({ replaces: deviceId }), (await makeCertificateRequest()).csr);
+    expect(await groups.of(deviceId)).toBe("plant-1");
+    const other = await enrol(await tokenFor(), (await makeCertificateRequest()).csr);
+    expect(await groups.of(other.deviceId)).toBe("default");
+    expect(() => enrolmentTokenRequestSchema.parse({ group: "plant-2", replaces: deviceId })).toThrow("name either");
+  });
+
+  it("a key that was allowed for one group is not taken over by who is for another", async () => {
+    const request = { fingerprint: "a".repeat(64), lifetimeSeconds: 60, offlineSite: false };
+    await enrolment.allowKey({ ...request, group: "plant-1" }, ["plant-1"]);
+    await expect(enrolment.allowKey({ ...request, group: "plant-2" }, ["plant-2"])).rejects.toMatchObject({
+      code: "SRT_GROUP_FORBIDDEN",
+    });
+    await enrolment.allowKey({ ...request, group: "plant-2" }, null);
+    clock.at += 60_001;
+    await enrolment.allowKey({ ...request, group: "plant-1" }, ["plant-1"]);
   });
 
   it("the first use of a certificate ends the others of its device", async () => {

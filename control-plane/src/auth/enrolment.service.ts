@@ -1,15 +1,18 @@
 import { Injectable } from "@nestjs/common";
 import { SartorError } from "@sartor/shared/errors";
-import type {
-  EnrolmentKeyReply,
-  EnrolmentKeyRequest,
-  EnrolmentReply,
-  EnrolmentRequest,
-  EnrolmentTokenReply,
-  EnrolmentTokenRequest,
-  PendingEnrolmentReply,
-  PendingEnrolmentRequest,
-  PendingEnrolmentsReply,
+import {
+  DEFAULT_GROUP,
+  type EnrolmentKeyReply,
+  type EnrolmentKeyRequest,
+  type EnrolmentReply,
+  type EnrolmentRequest,
+  type EnrolmentTokenReply,
+  type EnrolmentTokenRequest,
+  type GroupScope,
+  type PendingEnrolmentReply,
+  type PendingEnrolmentRequest,
+  type PendingEnrolmentsReply,
+  scopeIncludes,
 } from "@sartor/shared/protocol";
 import { Clock, Ids, PublicAddresses, Settings } from "../config/index.js";
 import { EventBus } from "../events/index.js";
@@ -17,6 +20,7 @@ import { rateLimited } from "../http/index.js";
 import type { EnrolmentTokenTable } from "./auth.tables.js";
 import { CertificateAuthority } from "./certificate-authority.js";
 import { parseCertificateRequest, type RequestedKey } from "./certificate-request.js";
+import { DeviceGroups } from "./device-groups.service.js";
 import { DEVICE_ID_SUFFIX_LENGTH, deviceIdOf } from "./device-id.js";
 import { DeviceIdentities } from "./device-identities.service.js";
 import { EnrolmentsRepository } from "./enrolments.repository.js";
@@ -52,6 +56,7 @@ export class EnrolmentService {
     private readonly repository: EnrolmentsRepository,
     private readonly authority: CertificateAuthority,
     private readonly identities: DeviceIdentities,
+    private readonly groups: DeviceGroups,
     private readonly strangers: StrangersLimit,
     private readonly events: EventBus,
     private readonly clock: Clock,
@@ -79,10 +84,16 @@ export class EnrolmentService {
   /**
    * Allows the device with a key to enrol without a token, whether it waits already or not.
    *
-   * @throws SartorError SRT_DEVICE_UNKNOWN, SRT_ENROLMENT_TOKEN_USED when the key has enrolled a device
+   * @param scope groups that whoever allows it is for: what others allowed for theirs stays
+   * @throws SartorError SRT_DEVICE_UNKNOWN, SRT_ENROLMENT_TOKEN_USED when the key has enrolled a device, SRT_GROUP_FORBIDDEN
    */
-  async allowKey(request: EnrolmentKeyRequest): Promise<EnrolmentKeyReply> {
+  async allowKey(request: EnrolmentKeyRequest, scope: GroupScope = null): Promise<EnrolmentKeyReply> {
     const { fingerprint } = request;
+    const allowed = await this.repository.findGrant(hashOfKey(fingerprint));
+    const counts = allowed !== undefined && allowed.used_at === null && allowed.expires_at > this.clock.now();
+    if (counts && !(await this.#isFor(allowed, scope))) {
+      throw new SartorError("SRT_GROUP_FORBIDDEN", "This key was allowed for another group of devices already.");
+    }
     return { fingerprint, expiresAt: await this.#keepGrant(hashOfKey(fingerprint), request) };
   }
 
@@ -151,6 +162,11 @@ export class EnrolmentService {
     return { status: "pending", fingerprint: key.keyFingerprint, retryAfterSeconds: ASK_AGAIN_SECONDS, expiresAt };
   }
 
+  /** Tells whether a grant is for a group of a scope, or for a device in one. */
+  async #isFor({ group_name: group, replaces }: EnrolmentTokenTable, scope: GroupScope): Promise<boolean> {
+    return replaces === null ? scopeIncludes(scope, group ?? DEFAULT_GROUP) : this.groups.sees(scope, replaces);
+  }
+
   async #keepGrant(tokenHash: string, request: EnrolmentTokenRequest | EnrolmentKeyRequest): Promise<number> {
     const now = this.clock.now();
     const expiresAt = now + request.lifetimeSeconds * 1_000;
@@ -167,6 +183,7 @@ export class EnrolmentService {
       hardware: request.hardware === undefined ? null : JSON.stringify(request.hardware),
       replaces: replaces ?? null,
       offline_site: request.offlineSite ? 1 : 0,
+      group_name: replaces === undefined ? (request.group ?? DEFAULT_GROUP) : null,
     });
     if (!kept) throw new SartorError("SRT_ENROLMENT_TOKEN_USED", "A device has enrolled with this key already.");
     return expiresAt;
@@ -191,7 +208,10 @@ export class EnrolmentService {
     const replaces = grant.replaces !== null;
     const { hardware } = device;
     const tokenHash = grant.token_hash;
-    if (!(await this.repository.redeem({ tokenHash, deviceId, replaces, hardware, offlineSite, certificate, now }))) {
+    // Tokens of before there were groups name none.
+    const group = grant.group_name ?? DEFAULT_GROUP;
+    const redemption = { tokenHash, deviceId, replaces, hardware, offlineSite, group, certificate, now };
+    if (!(await this.repository.redeem(redemption))) {
       // Somebody was faster, perhaps this device itself.
       const used = await this.repository.findGrant(tokenHash);
       if (used === undefined || used.used_at === null) throw unknownToken();

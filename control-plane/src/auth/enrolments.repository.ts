@@ -8,7 +8,7 @@ import { endCertificates, insertCertificate } from "./certificates.repository.js
 /** What a token or an allowed key stands for. */
 export type EnrolmentGrant = Pick<
   EnrolmentTokenTable,
-  "token_hash" | "note" | "created_at" | "expires_at" | "hardware" | "replaces" | "offline_site"
+  "token_hash" | "note" | "created_at" | "expires_at" | "hardware" | "replaces" | "offline_site" | "group_name"
 >;
 
 /** One attempt to redeem a grant, with the certificate that it gives if it succeeds. */
@@ -19,6 +19,8 @@ export interface Redemption {
   readonly replaces: boolean;
   readonly hardware: readonly string[];
   readonly offlineSite: boolean;
+  /** Where the device belongs; one that is replaced stays where it is. */
+  readonly group: string;
   readonly certificate: IssuedCertificate;
   readonly now: number;
 }
@@ -76,7 +78,16 @@ export class EnrolmentsRepository {
    * @returns false when it is used or has expired meanwhile
    * @throws SartorError SRT_DEVICE_UNKNOWN when the device to be replaced was removed; the grant stays unused
    */
-  redeem({ tokenHash, deviceId, replaces, hardware, offlineSite, certificate, now }: Redemption): Promise<boolean> {
+  redeem({
+    tokenHash,
+    deviceId,
+    replaces,
+    hardware,
+    offlineSite,
+    group,
+    certificate,
+    now,
+  }: Redemption): Promise<boolean> {
     const identity = { hardware: JSON.stringify(hardware), offline_site: offlineSite ? 1 : 0, revoked_at: null };
     return this.database.transaction<AuthTables, boolean>(async (db) => {
       const claimed = await db
@@ -100,7 +111,7 @@ export class EnrolmentsRepository {
       } else {
         await db
           .insertInto("device_identity")
-          .values({ device_id: deviceId, generation: 0, enrolled_at: now, ...identity })
+          .values({ device_id: deviceId, generation: 0, enrolled_at: now, group_name: group, ...identity })
           .execute();
       }
       await insertCertificate(db, deviceId, certificate, now);

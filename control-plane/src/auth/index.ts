@@ -1,10 +1,13 @@
 export { CurrentDevice, DeviceRoute, Public } from "../http/index.js";
 export { AuthModule } from "./auth.module.js";
+export type { AuthTables } from "./auth.tables.js";
 export { loadAuthority } from "./authority-material.js";
 export { CertificateAuthority } from "./certificate-authority.js";
+export { DeviceGroups, groupValues, requireGroups } from "./device-groups.service.js";
 export { DeviceHttps } from "./device-https.service.js";
 export { DeviceIdentities } from "./device-identities.service.js";
 export { OperatorToken } from "./operator-token.js";
 export { OwnCertificates, type TlsCredentials } from "./own-certificates.service.js";
 export { type PeerCertificate, peerCertificateOf, revoked } from "./peer-certificate.js";
 export { Credentials } from "./people/credentials.service.js";
+export { isSameScope } from "./people/stored-groups.js";

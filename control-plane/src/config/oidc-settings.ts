@@ -1,6 +1,13 @@
 import { SartorError } from "@sartor/shared/errors";
-import { type Role, roleSchema } from "@sartor/shared/protocol";
+import { type GroupScope, groupListSchema, type Role, roleSchema } from "@sartor/shared/protocol";
 import type { SettingsReader } from "./settings-reader.js";
+
+/** What a value of the role claim stands for. */
+export interface ClaimedRole {
+  readonly role: Role;
+  /** Groups of devices that the role is for; null means all. */
+  readonly groups: GroupScope;
+}
 
 /** An identity provider (OpenID Connect) that people may log in at. */
 export interface OidcSettings {
@@ -11,8 +18,8 @@ export interface OidcSettings {
   readonly scope: string;
   /** The claim of the ID token that says what a person may do: text, or a list of texts. */
   readonly roleClaim: string;
-  /** Role by value of that claim. */
-  readonly roles: ReadonlyMap<string, Role>;
+  /** Role, and groups that it is for, by value of that claim. */
+  readonly roles: ReadonlyMap<string, ClaimedRole>;
 }
 
 const MOST_ROLES = 64;
@@ -42,18 +49,27 @@ export function oidcSettings(read: SettingsReader): OidcSettings | undefined {
   };
 }
 
-function parseRoles(text: string): Map<string, Role> {
+/** `value=role` or `value=role@group+group`, with commas between. */
+function parseRoles(text: string): Map<string, ClaimedRole> {
   const pairs = text.split(",").map((pair) => pair.trim());
-  const roles = new Map<string, Role>();
+  const roles = new Map<string, ClaimedRole>();
   for (const pair of pairs.filter((each) => each !== "")) {
     // The last one: a value of the claim may hold one, too.
     const at = pair.lastIndexOf("=");
-    const role = roleSchema.safeParse(pair.slice(at + 1).trim());
+    const [name, named] = pair
+      .slice(at + 1)
+      .trim()
+      .split("@", 2);
+    const role = roleSchema.safeParse(name);
+    const groups = named === undefined ? undefined : groupListSchema.safeParse(named.split("+"));
     const value = pair.slice(0, Math.max(0, at)).trim();
     if (value === "" || !role.success) {
       throw invalid("SARTOR_OIDC_ROLES", `must be a list of <value>=viewer, operator or admin, but holds "${pair}"`);
     }
-    roles.set(value, role.data);
+    if (groups?.success === false) {
+      throw invalid("SARTOR_OIDC_ROLES", `must name groups as in staff=operator@plant-1+plant-2, but holds "${pair}"`);
+    }
+    roles.set(value, { role: role.data, groups: groups?.data ?? null });
   }
   if (roles.size === 0 || roles.size > MOST_ROLES)
     throw invalid("SARTOR_OIDC_ROLES", `must name 1 to ${MOST_ROLES} values`);

@@ -15,7 +15,7 @@ function socket() {
 describe("a live client", () => {
   it("misses events while it is too slow and is told to read again once it caught up", () => {
     const slow = socket();
-    const client = new LiveClient(slow);
+    const client = new LiveClient(slow, null);
     client.send(["one"]);
     slow.bufferedAmount = MOST_BUFFERED_BYTES + 1;
     client.send(["two", "three"]);
@@ -30,7 +30,7 @@ describe("a live client", () => {
 
   it("is not written to once it closes", () => {
     const closing = { ...socket(), readyState: 2 };
-    new LiveClient(closing).send(["one"]);
+    new LiveClient(closing, null).send(["one"]);
     expect(closing.sent).toEqual([]);
   });
 });

@@ -1,4 +1,4 @@
-import type { LiveEvent } from "@sartor/shared/protocol";
+import type { GroupScope, LiveEvent } from "@sartor/shared/protocol";
 
 /** What a live client needs of a WebSocket. */
 export interface LiveSocket {
@@ -20,9 +20,13 @@ export const MOST_BUFFERED_BYTES = 1024 * 1024;
 export class LiveClient {
   #missed = false;
 
-  constructor(private readonly socket: LiveSocket) {}
+  /** @param scope groups of devices that whoever watches may see */
+  constructor(
+    private readonly socket: LiveSocket,
+    readonly scope: GroupScope,
+  ) {}
 
-  /** Sends events that were written once for all clients. */
+  /** Sends events that were written once for all clients of the same scope. */
   send(events: readonly string[]): void {
     for (const event of events) {
       if (this.socket.readyState !== OPEN) return;

@@ -1,6 +1,7 @@
 import { setImmediate as pause } from "node:timers/promises";
 import { Injectable, Logger, type OnModuleDestroy } from "@nestjs/common";
-import type { LiveEvent, LiveListName } from "@sartor/shared/protocol";
+import { type GroupScope, type LiveEvent, type LiveListName, scopeIncludes } from "@sartor/shared/protocol";
+import { DeviceGroups } from "../auth/index.js";
 import { DevicesService } from "../devices/index.js";
 import { EventBus } from "../events/index.js";
 import { ModelsService } from "../models/index.js";
@@ -17,8 +18,11 @@ const WINDOW_MS = 250;
 /** Events made in one go; then everyone else gets a turn, because SQLite answers synchronously. */
 export const MADE_AT_ONCE = 100;
 
-/** Makes an event at the end of a window, out of what then is; undefined where the thing is gone. */
-type MakeEvent = () => Promise<LiveEvent | undefined>;
+/**
+ * Makes an event at the end of a window, out of what then is, for those who may see the groups of a scope; undefined where the thing is gone, or
+ * nothing that they may see.
+ */
+type MakeEvent = (scope: GroupScope) => Promise<LiveEvent | undefined>;
 
 /** Turns the control plane's events into what live clients see. Nothing is computed while nobody watches. */
 @Injectable()
@@ -33,40 +37,52 @@ export class LiveEvents implements OnModuleDestroy {
 
   constructor(
     events: EventBus,
+    private readonly groups: DeviceGroups,
     private readonly devices: DevicesService,
     private readonly rollouts: RolloutsService,
     private readonly models: ModelsService,
     private readonly variants: VariantsService,
     private readonly tunings: TuningsService,
   ) {
-    events.on("device.changed", ({ deviceId }) => this.note(`device ${deviceId}`, () => this.device(deviceId)));
-    events.on("rollout.changed", ({ rolloutId }) => this.note(`rollout ${rolloutId}`, () => this.rollout(rolloutId)));
+    events.on("device.changed", ({ deviceId }) =>
+      this.note(`device ${deviceId}`, (scope) => this.device(deviceId, scope)),
+    );
+    events.on("device.left_group", ({ deviceId, group }) =>
+      this.note(`device ${deviceId} left ${group}`, (scope) => this.left(deviceId, group, scope)),
+    );
+    events.on("rollout.changed", ({ rolloutId }) =>
+      this.note(`rollout ${rolloutId}`, (scope) => this.rollout(rolloutId, scope)),
+    );
     events.on("deployment.changed", ({ deploymentId }) =>
-      this.note(`deployment ${deploymentId}`, () => this.deployment(deploymentId)),
+      this.note(`deployment ${deploymentId}`, (scope) => this.deployment(deploymentId, scope)),
     );
     events.on("build.changed", ({ buildId }) => this.note(`build ${buildId}`, () => this.build(buildId)));
     events.on("model.changed", ({ model, version }) =>
       this.note(`model ${model} ${version}`, () => this.model(model, version)),
     );
-    events.on("tuning.changed", ({ tuningId }) => this.note(`tuning ${tuningId}`, () => this.tuning(tuningId)));
+    events.on("tuning.changed", ({ tuningId }) =>
+      this.note(`tuning ${tuningId}`, (scope) => this.tuning(tuningId, scope)),
+    );
     events.on("device.told", ({ deviceId, event }) =>
-      this.note(`device_event ${deviceId} ${event.sequence} ${event.at}`, async () => ({
+      this.noteOf(deviceId, `device_event ${deviceId} ${event.sequence} ${event.at}`, () => ({
         type: "device_event",
         deviceId,
         event,
       })),
     );
     events.on("desired.hold_changed", ({ deploymentId }) =>
-      this.note(`deployment ${deploymentId}`, () => this.deployment(deploymentId)),
+      this.note(`deployment ${deploymentId}`, (scope) => this.deployment(deploymentId, scope)),
     );
     events.on("signing.published", () => this.noteList("trust"));
     events.on("signing.requested", () => this.noteList("trust"));
     events.on("device.waiting", () => this.noteList("waiting_devices"));
     events.on("device.enrolled", () => this.noteList("waiting_devices"));
-    events.on("audit.appended", () => this.noteList("audit"));
+    events.on("audit.appended", () =>
+      this.note("list audit", async (scope) => (scope === null ? { type: "changed", list: "audit" } : undefined)),
+    );
     events.on("telemetry.stored", ({ deviceId, message }) =>
       // Each window is a thing of its own: merging two would lose one.
-      this.note(`telemetry ${deviceId} ${message.streamId} ${message.sequence}`, async () => ({
+      this.noteOf(deviceId, `telemetry ${deviceId} ${message.streamId} ${message.sequence}`, () => ({
         type: "telemetry",
         deviceId,
         point: toPoint(message),
@@ -98,19 +114,41 @@ export class LiveEvents implements OnModuleDestroy {
     this.note(`list ${list}`, async () => ({ type: "changed", list }));
   }
 
+  /** Notes something of a device, for those who may see the device. */
+  private noteOf(deviceId: string, key: string, make: () => LiveEvent): void {
+    this.note(key, async (scope) => ((await this.groups.sees(scope, deviceId)) ? make() : undefined));
+  }
+
+  /** Each event is made once for all who may see the same groups, and of what they may see. */
   private async deliver(makers: readonly MakeEvent[]): Promise<void> {
     for (let start = 0; start < makers.length; start += MADE_AT_ONCE) {
       if (start > 0) await pause();
-      const texts = await this.make(makers.slice(start, start + MADE_AT_ONCE));
-      for (const client of this.#clients) client.send(texts);
+      let audience = 0;
+      for (const [scope, clients] of this.audiences()) {
+        if (audience++ > 0) await pause();
+        const texts = await this.make(makers.slice(start, start + MADE_AT_ONCE), scope);
+        for (const client of clients) client.send(texts);
+      }
     }
   }
 
-  private async make(makers: readonly MakeEvent[]): Promise<string[]> {
+  /** Clients by what they may see. */
+  private audiences(): Map<GroupScope, LiveClient[]> {
+    const byKey = new Map<string, { scope: GroupScope; clients: LiveClient[] }>();
+    for (const client of this.#clients) {
+      const key = client.scope === null ? "" : [...client.scope].sort().join(" ");
+      const audience = byKey.get(key) ?? { scope: client.scope, clients: [] };
+      byKey.set(key, audience);
+      audience.clients.push(client);
+    }
+    return new Map([...byKey.values()].map(({ scope, clients }) => [scope, clients]));
+  }
+
+  private async make(makers: readonly MakeEvent[], scope: GroupScope): Promise<string[]> {
     const texts: string[] = [];
     for (const make of makers) {
       try {
-        const event = await make();
+        const event = await make(scope);
         if (event !== undefined) texts.push(JSON.stringify(event));
       } catch (error) {
         this.#logger.error(`A live event could not be made: ${error instanceof Error ? error.message : error}`);
@@ -119,18 +157,28 @@ export class LiveEvents implements OnModuleDestroy {
     return texts;
   }
 
-  private async device(deviceId: string): Promise<LiveEvent> {
+  private async device(deviceId: string, scope: GroupScope): Promise<LiveEvent | undefined> {
     const device = await this.devices.summary(deviceId);
-    return device === undefined ? { type: "device_removed", deviceId } : { type: "device", device };
+    if (device !== undefined) return scopeIncludes(scope, device.group) ? { type: "device", device } : undefined;
+    // Who sees some groups is told by the group that it was in.
+    return scope === null ? { type: "device_removed", deviceId } : undefined;
   }
 
-  private async rollout(rolloutId: string): Promise<LiveEvent> {
-    return { type: "rollout", rollout: await this.rollouts.summary(rolloutId) };
+  /** For who saw a device in a group that it is not in any more, and sees it nowhere else. */
+  private async left(deviceId: string, group: string, scope: GroupScope): Promise<LiveEvent | undefined> {
+    if (scope === null || !scopeIncludes(scope, group) || (await this.groups.sees(scope, deviceId))) return undefined;
+    return { type: "device_removed", deviceId };
   }
 
-  private async deployment(deploymentId: string): Promise<LiveEvent | undefined> {
+  private async rollout(rolloutId: string, scope: GroupScope): Promise<LiveEvent | undefined> {
+    const rollout = await this.rollouts.find(rolloutId, scope);
+    return rollout === undefined ? undefined : { type: "rollout", rollout };
+  }
+
+  private async deployment(deploymentId: string, scope: GroupScope): Promise<LiveEvent | undefined> {
     const deployment = await this.rollouts.deployment(deploymentId);
-    return deployment === undefined ? undefined : { type: "deployment", deployment };
+    if (deployment === undefined || !(await this.groups.sees(scope, deployment.deviceId))) return undefined;
+    return { type: "deployment", deployment };
   }
 
   private async build(buildId: string): Promise<LiveEvent> {
@@ -141,8 +189,9 @@ export class LiveEvents implements OnModuleDestroy {
     return { type: "model", model: await this.models.get(model, version) };
   }
 
-  private async tuning(tuningId: string): Promise<LiveEvent | undefined> {
+  private async tuning(tuningId: string, scope: GroupScope): Promise<LiveEvent | undefined> {
     const tuning = await this.tunings.find(tuningId);
-    return tuning === undefined ? undefined : { type: "tuning", tuning };
+    if (tuning === undefined || !(await this.groups.sees(scope, tuning.deviceId))) return undefined;
+    return { type: "tuning", tuning };
   }
 }

@@ -26,14 +26,14 @@ describe("live events", () => {
       },
     } as unknown as DevicesService;
     const events = new EventBus();
-    live = new LiveEvents(events, devices, {} as RolloutsService, {} as never, {} as never, {} as never);
+    live = new LiveEvents(events, {} as never, devices, {} as RolloutsService, {} as never, {} as never, {} as never);
     const sent: string[] = [];
     const arrived = new Promise<void>((resolve) => {
       const send = (text: string) => {
         sent.push(text);
         if (sent.length === fleet) resolve();
       };
-      live?.join(new LiveClient({ readyState: 1, bufferedAmount: 0, send, close: () => undefined }));
+      live?.join(new LiveClient({ readyState: 1, bufferedAmount: 0, send, close: () => undefined }, null));
     });
     for (let device = 0; device < fleet; device++) events.emit("device.changed", { deviceId: `device-${device}` });
     setImmediate(count);

@@ -4,7 +4,7 @@ import { type OnGatewayConnection, WebSocketGateway } from "@nestjs/websockets";
 import type { LiveEvent } from "@sartor/shared/protocol";
 import type { RawData, WebSocket } from "ws";
 import { z } from "zod";
-import { Credentials } from "../auth/index.js";
+import { Credentials, isSameScope } from "../auth/index.js";
 import { PublicAddresses, Settings } from "../config/index.js";
 import { EventBus } from "../events/index.js";
 import type { Person } from "../http/index.js";
@@ -61,6 +61,11 @@ export class LiveGateway implements OnGatewayConnection<WebSocket>, OnModuleDest
         if (theirs) void this.closeUnlessHolds(socket, person);
       }
     });
+    events.on("person.access_changed", ({ personId }) => {
+      for (const [socket, person] of this.#people) {
+        if (person.personId === personId) void this.closeUnlessHolds(socket, person);
+      }
+    });
     this.#timer = setInterval(() => this.check(), CHECK_INTERVAL_MS).unref();
   }
 
@@ -115,14 +120,14 @@ export class LiveGateway implements OnGatewayConnection<WebSocket>, OnModuleDest
     });
     // Its access may have ended while it was being looked up.
     void this.closeUnlessHolds(socket, person);
-    const client = new LiveClient(socket);
+    const client = new LiveClient(socket, person.groups);
     socket.send(JSON.stringify({ type: "ready" } satisfies LiveEvent));
     const leave = this.live.join(client);
     socket.once("close", leave);
     this.#logger.debug(`A live client joined (${this.#clients} of them).`);
   }
 
-  /** Who that is; undefined for nobody who may watch. Watching shows everything, so a token that is limited to parts may not. */
+  /** Who that is; undefined for nobody who may watch. Watching shows all parts, so a token that is limited to some may not. */
   private async personOf(
     message: z.infer<typeof authenticateSchema>,
     cookie: string | undefined,
@@ -140,8 +145,10 @@ export class LiveGateway implements OnGatewayConnection<WebSocket>, OnModuleDest
 
   private async closeUnlessHolds(socket: WebSocket, person: Person): Promise<void> {
     // Where the database does not answer, nothing is known: the next check asks again.
-    if (await this.credentials.holds(person).catch(() => true)) return;
-    socket.close(POLICY, "the session is over");
+    const now = await this.credentials.current(person).catch(() => person);
+    if (now === undefined) socket.close(POLICY, "the session is over");
+    // It has shown what it may not show any more, or the other way round: the client begins anew.
+    else if (!isSameScope(now.groups, person.groups)) socket.close(TRY_LATER, "other groups of devices may be seen");
   }
 
   /** As Fastify's `request.ip` does it: a proxy is only believed where an operator said so. */

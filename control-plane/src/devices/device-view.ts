@@ -7,6 +7,7 @@ export function toSummary(row: DeviceSummaryRow, presence: Presence | undefined)
   return {
     deviceId: row.device_id,
     name: row.name,
+    group: row.group_name,
     emulated: row.emulated === 1,
     enrolledAt: row.enrolled_at,
     presence: {

@@ -1,28 +1,34 @@
 import { Injectable } from "@nestjs/common";
+import { DEFAULT_GROUP, type GroupScope } from "@sartor/shared/protocol";
+import { type AuthTables, groupValues } from "../auth/index.js";
 import { Database } from "../database/index.js";
 import type { DeviceSummaryRow, DeviceTable, DeviceTables } from "./devices.tables.js";
 
 /** Columns of a summary: a reported state of up to 256 KiB a row is not read for lists. */
 const SUMMARY_COLUMNS = [
-  "device_id",
-  "name",
-  "emulated",
-  "enrolled_at",
-  "presence",
-  "presence_since",
-  "last_seen_at",
-  "board",
-  "architecture",
-  "serving",
-  "deployment",
-  "latest",
-] as const satisfies readonly (keyof DeviceSummaryRow)[];
+  "device.device_id",
+  "device.name",
+  "device.emulated",
+  "device.enrolled_at",
+  "device.presence",
+  "device.presence_since",
+  "device.last_seen_at",
+  "device.board",
+  "device.architecture",
+  "device.serving",
+  "device.deployment",
+  "device.latest",
+] as const satisfies readonly `device.${Exclude<keyof DeviceSummaryRow, "group_name">}`[];
 
 /** Which devices a list shows. */
 export interface DeviceFilter {
   readonly presence?: "online" | "offline" | "never_seen" | undefined;
   /** Part of a name, an id or a board, letter case ignored. */
   readonly text?: string | undefined;
+  /** Only devices of this group. */
+  readonly group?: string | undefined;
+  /** Groups that whoever asks may see; null means all. */
+  readonly scope: GroupScope;
   /** Only ids after this one. */
   readonly after?: string | undefined;
   readonly limit: number;
@@ -56,7 +62,7 @@ export class DevicesRepository {
 
   /** A device without what only its own page shows. */
   async findSummary(deviceId: string): Promise<DeviceSummaryRow | undefined> {
-    return this.#db.selectFrom("device").select(SUMMARY_COLUMNS).where("device_id", "=", deviceId).executeTakeFirst();
+    return this.#summaries().where("device.device_id", "=", deviceId).executeTakeFirst();
   }
 
   async exists(deviceId: string): Promise<boolean> {
@@ -70,8 +76,10 @@ export class DevicesRepository {
 
   /** Devices in the order of their ids. The reported state is left out: lists do not show it. */
   async list(filter: DeviceFilter): Promise<DeviceSummaryRow[]> {
-    let query = this.#db.selectFrom("device").select(SUMMARY_COLUMNS).orderBy("device_id").limit(filter.limit);
-    if (filter.after !== undefined) query = query.where("device_id", ">", filter.after);
+    let query = this.#summaries().orderBy("device.device_id").limit(filter.limit);
+    if (filter.scope !== null) query = query.where("identity.group_name", "in", groupValues(filter.scope));
+    if (filter.group !== undefined) query = query.where("identity.group_name", "=", filter.group);
+    if (filter.after !== undefined) query = query.where("device.device_id", ">", filter.after);
     if (filter.presence !== undefined) query = query.where("presence", "=", filter.presence);
     if (filter.text !== undefined && filter.text !== "") {
       const pattern = filter.text.toLowerCase();
@@ -79,7 +87,7 @@ export class DevicesRepository {
       const position = this.database.dialect === "sqlite" ? "instr" : "strpos";
       query = query.where((eb) =>
         eb.or(
-          (["name", "device_id", "board"] as const).map((column) =>
+          (["device.name", "device.device_id", "device.board"] as const).map((column) =>
             eb(eb.fn<number>(position, [eb.fn("lower", [eb.ref(column)]), eb.val(pattern)]), ">", 0),
           ),
         ),
@@ -106,12 +114,14 @@ export class DevicesRepository {
       .execute();
   }
 
-  async count(): Promise<number> {
-    const row = await this.#db
+  /** How many devices there are, as far as a scope goes. */
+  async count(scope: GroupScope): Promise<number> {
+    let query = this.#db
       .selectFrom("device")
-      .select((eb) => eb.fn.countAll<number>().as("count"))
-      .executeTakeFirstOrThrow();
-    return Number(row.count);
+      .innerJoin("device_identity as identity", "identity.device_id", "device.device_id")
+      .select((eb) => eb.fn.countAll<number>().as("count"));
+    if (scope !== null) query = query.where("identity.group_name", "in", groupValues(scope));
+    return Number((await query.executeTakeFirstOrThrow()).count);
   }
 
   async newestInventory(deviceId: string): Promise<string | null> {
@@ -162,7 +172,16 @@ export class DevicesRepository {
     await this.#db.deleteFrom("device").where("device_id", "=", deviceId).execute();
   }
 
+  /** Devices with their groups. One that is being deleted has none any more and counts as of the default group. */
+  #summaries() {
+    return this.#db
+      .selectFrom("device")
+      .leftJoin("device_identity as identity", "identity.device_id", "device.device_id")
+      .select(SUMMARY_COLUMNS)
+      .select((eb) => eb.fn.coalesce("identity.group_name", eb.val(DEFAULT_GROUP)).as("group_name"));
+  }
+
   get #db() {
-    return this.database.tables<DeviceTables>();
+    return this.database.tables<DeviceTables & Pick<AuthTables, "device_identity">>();
   }
 }

@@ -1,14 +1,16 @@
 import { Injectable } from "@nestjs/common";
 import { SartorError } from "@sartor/shared/errors";
 import type {
+  DeviceChange,
   DeviceDetail,
   DeviceEvent,
   DeviceEventsReply,
   DeviceSummary,
+  GroupScope,
   Inventory,
   Page,
 } from "@sartor/shared/protocol";
-import { DeviceIdentities } from "../auth/index.js";
+import { DeviceGroups, DeviceIdentities } from "../auth/index.js";
 import { EventBus, type Received } from "../events/index.js";
 import { IngestService } from "../ingest/index.js";
 import { DeviceEvents } from "./device-events.repository.js";
@@ -26,6 +28,7 @@ export class DevicesService {
     private readonly told: DeviceEvents,
     private readonly presence: PresenceService,
     private readonly identities: DeviceIdentities,
+    private readonly groups: DeviceGroups,
     private readonly ingest: IngestService,
     private readonly events: EventBus,
   ) {
@@ -65,13 +68,13 @@ export class DevicesService {
    * @throws SartorError SRT_DEVICE_UNKNOWN
    */
   async detail(deviceId: string): Promise<DeviceDetail> {
-    const row = await this.repository.find(deviceId);
-    if (row === undefined) throw unknownDevice(deviceId);
+    const [row, summary] = await Promise.all([this.repository.find(deviceId), this.summary(deviceId)]);
+    if (row === undefined || summary === undefined) throw unknownDevice(deviceId);
     const [inventory, invalid] = await Promise.all([
       this.repository.newestInventory(deviceId),
       this.ingest.invalidMessagesOf(deviceId),
     ]);
-    return toDetail(toSummary(row, this.presence.of(deviceId)), row, inventory, invalid);
+    return toDetail(summary, row, inventory, invalid);
   }
 
   /**
@@ -90,9 +93,15 @@ export class DevicesService {
     this.events.emit("device.told", { deviceId, event: { at, receivedAt, level, code, message: text, sequence } });
   }
 
-  /** @throws SartorError SRT_DEVICE_UNKNOWN */
-  async rename(deviceId: string, name: string): Promise<DeviceDetail> {
-    if (!(await this.repository.update(deviceId, { name }))) throw unknownDevice(deviceId);
+  /**
+   * Changes a device's name, or moves it into another group. What it runs and is told to do stays.
+   *
+   * @throws SartorError SRT_DEVICE_UNKNOWN
+   */
+  async change(deviceId: string, { name, group }: DeviceChange): Promise<DeviceDetail> {
+    await this.requireExists(deviceId);
+    if (name !== undefined) await this.repository.update(deviceId, { name });
+    if (group !== undefined) await this.groups.move(deviceId, group);
     this.events.emit("device.changed", { deviceId });
     return this.detail(deviceId);
   }
@@ -104,6 +113,7 @@ export class DevicesService {
    */
   async delete(deviceId: string): Promise<void> {
     await this.requireExists(deviceId);
+    const group = await this.groups.of(deviceId);
     await this.identities.remove(deviceId);
     await this.ingest.forget(deviceId);
     // Later modules remove what is theirs first: if that fails, the device is still listed and can be deleted again.
@@ -111,6 +121,7 @@ export class DevicesService {
     this.presence.forget(deviceId);
     await this.repository.delete(deviceId);
     this.events.emit("device.changed", { deviceId });
+    if (group !== undefined) this.events.emit("device.left_group", { deviceId, group });
   }
 
   /** @throws SartorError SRT_DEVICE_UNKNOWN */
@@ -123,8 +134,9 @@ export class DevicesService {
     return this.repository.ids();
   }
 
-  count(): Promise<number> {
-    return this.repository.count();
+  /** How many devices are enrolled, as far as a scope goes. */
+  count(scope: GroupScope): Promise<number> {
+    return this.repository.count(scope);
   }
 
   /** Name and kind of devices; ids that are not enrolled are left out. */

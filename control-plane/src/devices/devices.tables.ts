@@ -24,7 +24,7 @@ export interface DeviceTable {
 export type DeviceSummaryRow = Omit<
   DeviceTable,
   "session_id" | "inventory_at" | "reported" | "reported_sequence" | "reported_boots" | "desired_generation"
->;
+> & { group_name: string };
 
 /** Inventories of a device, newest last; only those that differ from the one before. */
 export interface DeviceInventoryTable {

@@ -3,7 +3,7 @@ import { ApiOkResponse, ApiOperation, ApiTags } from "@nestjs/swagger";
 import { type SystemView, systemViewSchema } from "@sartor/shared/protocol";
 import { Clock, PublicAddresses, Settings, VERSION } from "../config/index.js";
 import { Database } from "../database/index.js";
-import { LeastRole } from "../http/index.js";
+import { CurrentPerson, LeastRole, type Person } from "../http/index.js";
 import { IngestService } from "../ingest/index.js";
 import { DevicesService } from "./devices.service.js";
 
@@ -23,11 +23,11 @@ export class SystemController {
     this.#startedAt = clock.now();
   }
 
-  @LeastRole("viewer")
+  @LeastRole("viewer", "scoped")
   @Get()
   @ApiOperation({ summary: "What a newcomer wants to know: version, addresses, where state lives" })
   @ApiOkResponse({ standardSchema: systemViewSchema })
-  async read(): Promise<SystemView> {
+  async read(@CurrentPerson() person: Person): Promise<SystemView> {
     return {
       version: VERSION,
       startedAt: this.#startedAt,
@@ -36,7 +36,7 @@ export class SystemController {
       broker: this.ingest.brokerKind,
       database: this.database.description,
       stateFolder: this.settings.stateDir,
-      devices: await this.devices.count(),
+      devices: await this.devices.count(person.groups),
     };
   }
 }

@@ -55,6 +55,8 @@ export interface EventMap {
 
   /** A user, or one session or API token, has no access any more: live connections are closed. */
   "person.access_ended": { readonly personId: string } | { readonly credentialId: string };
+  /** What of the fleet a user may see has changed: live connections begin anew. */
+  "person.access_changed": { readonly personId: string };
   /** Somebody logged in at the identity provider. */
   "person.logged_in": {
     readonly name: string;
@@ -82,6 +84,8 @@ export interface EventMap {
   "device.changed": { readonly deviceId: string };
   /** A device told its operators something that was not known before; it is stored. */
   "device.told": { readonly deviceId: string; readonly event: DeviceEventView };
+  /** A device was moved out of a group: who may see only that one does not see it any more. */
+  "device.left_group": { readonly deviceId: string; readonly group: string };
   /** A device is being deleted: handlers remove what they keep of it and are waited for. */
   "device.deleted": { readonly deviceId: string };
 

@@ -1,6 +1,6 @@
 import { applyDecorators, createParamDecorator, type ExecutionContext, SetMetadata } from "@nestjs/common";
 import { ApiExtension } from "@nestjs/swagger";
-import type { ApiScope, Role } from "@sartor/shared/protocol";
+import type { ApiScope, GroupScope, Role } from "@sartor/shared/protocol";
 import type { FastifyRequest } from "fastify";
 
 /**
@@ -40,9 +40,31 @@ export const LEAST_ROLE = "sartor:least-role";
 export const CHANGES_NOTHING = "sartor:changes-nothing";
 export const AUDITED_BY_EVENT = "sartor:audited-by-event";
 
-/** The least role of whoever may call an operators' route. Every such route names one: without it, only admins may. */
-export const LeastRole = (role: Role): MethodDecorator & ClassDecorator =>
-  applyDecorators(SetMetadata(LEAST_ROLE, role), ApiExtension("x-least-role", role));
+/** Metadata key of {@link Reach}. */
+export const REACH = "sartor:reach";
+export const REACHES = ["device", "scoped", "shared", "fleet"] as const;
+
+/**
+ * What of the fleet an operators' route reaches, which decides what it is for somebody who is for some groups of devices only.
+ *
+ * - `device`: the device in its address; the guard lets nobody see one of another group.
+ * - `scoped`: its handler shows and changes only what belongs to the person's groups.
+ * - `shared`: what all groups have in common (models, metadata), and what is one's own.
+ * - `fleet`: all groups at once (people, trust, audit log); only for who is for all of them.
+ */
+export type Reach = (typeof REACHES)[number];
+
+/**
+ * The least role of whoever may call an operators' route, and what it reaches. Every such route names both: without, only admins who are for
+ * all groups may.
+ */
+export const LeastRole = (role: Role, reach: Reach): MethodDecorator & ClassDecorator =>
+  applyDecorators(
+    SetMetadata(LEAST_ROLE, role),
+    SetMetadata(REACH, reach),
+    ApiExtension("x-least-role", role),
+    ApiExtension("x-group-reach", reach),
+  );
 
 /** A POST that only computes: nothing to write into the audit log, and nothing that a viewer may not do. */
 export const ChangesNothing = (): MethodDecorator => SetMetadata(CHANGES_NOTHING, true);
@@ -59,6 +81,8 @@ export interface Person {
   readonly role: Role;
   /** Parts of the REST interface that an API token is limited to; null means all. */
   readonly scopes: readonly ApiScope[] | null;
+  /** Groups of devices that the role is for; null means all. */
+  readonly groups: GroupScope;
   /** The user behind it; null where there is none. */
   readonly personId: string | null;
   /** Names the session or the API token, so that it can be ended; no secret. */

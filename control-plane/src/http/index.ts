@@ -15,6 +15,9 @@ export {
   NewcomerRoute,
   type Person,
   Public,
+  REACH,
+  REACHES,
+  type Reach,
 } from "./access.js";
 export { allowLongUpload } from "./body-deadline.js";
 export { ConnectionGate, type ConnectionGateOptions, gateConnections } from "./connection-gate.js";

@@ -27,7 +27,7 @@ const pageSchema = pageOf(datasetViewSchema).meta({ id: "DatasetPage" });
 export class DatasetsController {
   constructor(private readonly datasets: DatasetsService) {}
 
-  @LeastRole("operator")
+  @LeastRole("operator", "shared")
   @Post()
   @ApiOperation({ summary: "Add samples out of uploaded content; sent again, it answers the same with 200" })
   @ApiCreatedResponse({ standardSchema: datasetViewSchema })
@@ -42,7 +42,7 @@ export class DatasetsController {
     return dataset;
   }
 
-  @LeastRole("viewer")
+  @LeastRole("viewer", "shared")
   @Get()
   @ApiOperation({ summary: "All datasets of a model, newest first" })
   @ApiOkResponse({ standardSchema: pageSchema })
@@ -53,7 +53,7 @@ export class DatasetsController {
     return this.datasets.list(name, query.limit, query.cursor);
   }
 
-  @LeastRole("viewer")
+  @LeastRole("viewer", "shared")
   @Get(":datasetId")
   @ApiOperation({ summary: "One dataset" })
   @ApiOkResponse({ standardSchema: datasetViewSchema })
@@ -64,7 +64,7 @@ export class DatasetsController {
     return this.datasets.get(name, datasetId);
   }
 
-  @LeastRole("operator")
+  @LeastRole("operator", "shared")
   @Delete(":datasetId")
   @HttpCode(204)
   @ApiOperation({ summary: "Forget a dataset that no build reads; variants that were made with it stay" })

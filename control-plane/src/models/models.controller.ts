@@ -28,7 +28,7 @@ const pageSchema = pageOf(modelVersionViewSchema).meta({ id: "ModelVersionPage" 
 export class ModelsController {
   constructor(private readonly models: ModelsService) {}
 
-  @LeastRole("viewer")
+  @LeastRole("viewer", "shared")
   @Get()
   @ApiOperation({ summary: "All model versions, newest first" })
   @ApiOkResponse({ standardSchema: pageSchema })
@@ -36,7 +36,7 @@ export class ModelsController {
     return this.models.list(query.limit, query.cursor);
   }
 
-  @LeastRole("viewer")
+  @LeastRole("viewer", "shared")
   @Get(":name/versions/:version")
   @ApiOperation({ summary: "One version of a model" })
   @ApiOkResponse({ standardSchema: modelVersionViewSchema })
@@ -47,7 +47,7 @@ export class ModelsController {
     return this.models.get(name, version);
   }
 
-  @LeastRole("operator")
+  @LeastRole("operator", "shared")
   @Post(":name/versions")
   @ApiOperation({ summary: "Register a version out of uploaded content; sent again, it answers the same with 200" })
   @ApiCreatedResponse({ standardSchema: modelVersionViewSchema })

@@ -16,7 +16,7 @@ const LINGER_MS = 5_000;
 export class UploadsController {
   constructor(private readonly blobs: BlobCatalog) {}
 
-  @LeastRole("operator")
+  @LeastRole("operator", "shared")
   @Post()
   @ApiOperation({ summary: "Store content under its digest; what nothing refers to is removed after a day" })
   @ApiConsumes("application/octet-stream")

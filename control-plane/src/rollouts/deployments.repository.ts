@@ -5,8 +5,9 @@ import {
   FOLLOWED_STATUSES,
   planDeployment,
 } from "@sartor/shared/domain/deployment";
-import type { ReportedState, RuntimeSettings } from "@sartor/shared/protocol";
+import type { GroupScope, ReportedState, RuntimeSettings } from "@sartor/shared/protocol";
 import type { Transaction } from "kysely";
+import { type AuthTables, groupValues } from "../auth/index.js";
 import { Database } from "../database/index.js";
 import {
   type DeviceChoice,
@@ -168,15 +169,23 @@ export class DeploymentsRepository {
     return (await query.execute()).map((row) => row.deployment_id);
   }
 
-  /** Deployments of a rollout in the order of their devices' ids, after one of them if given. */
-  async ofRollout(rolloutId: string, limit: number, after?: string): Promise<StoredDeployment[]> {
+  /** Deployments of a rollout in the order of their devices' ids, after one of them if given, as far as a scope goes. */
+  async ofRollout(rolloutId: string, scope: GroupScope, limit: number, after?: string): Promise<StoredDeployment[]> {
     let query = this.database
-      .tables<RolloutTables>()
+      .tables<RolloutTables & AuthTables>()
       .selectFrom("device_deployment")
       .selectAll()
       .where("rollout_id", "=", rolloutId)
       .orderBy("device_id")
       .limit(limit);
+    if (scope !== null) {
+      query = query.where("device_id", "in", (eb) =>
+        eb
+          .selectFrom("device_identity")
+          .select("device_identity.device_id")
+          .where("group_name", "in", groupValues(scope)),
+      );
+    }
     if (after !== undefined) query = query.where("device_id", ">", after);
     return (await query.execute()).map(toStored);
   }

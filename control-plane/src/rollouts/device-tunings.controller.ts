@@ -10,7 +10,7 @@ import { TuningFlow, type TuningRequestOrder } from "./tuning-flow.service.js";
 export class DeviceTuningsController {
   constructor(private readonly flow: TuningFlow) {}
 
-  @LeastRole("operator")
+  @LeastRole("operator", "device")
   @Post(":deviceId/tunings")
   @HttpCode(202)
   @ApiOperation({ summary: "Have a device measure the candidates of its plan; one that is under way is canceled" })

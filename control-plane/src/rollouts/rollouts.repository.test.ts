@@ -27,7 +27,7 @@ describe("the list of rollouts", () => {
     const repository = new RolloutsRepository(database as never);
     const counted = async () => {
       database.told.length = 0;
-      expect(await repository.list(10, undefined)).toHaveLength(3);
+      expect(await repository.list(null, 10, undefined)).toHaveLength(3);
       return database.told.filter(({ sql }) => sql.includes("count(*)")).map(({ values }) => values[0]);
     };
     expect(await counted()).toEqual(["r3", "r2", "r1"]);
@@ -45,7 +45,7 @@ describe("the list of rollouts", () => {
       setImmediate(count);
     };
     setImmediate(count);
-    await repository.list(20, undefined);
+    await repository.list(null, 20, undefined);
     listing = false;
     expect(turns).toBeGreaterThanOrEqual(19);
   });

@@ -5,11 +5,13 @@ import {
   DEPLOYMENT_STATUSES,
   type DesiredDeployment,
   type DeviceDeploymentView,
+  type GroupScope,
   type RolloutSummary,
   type RuntimeSettings,
   rolloutTailoringSchema,
 } from "@sartor/shared/protocol";
 import type { z } from "zod";
+import { type AuthTables, groupValues } from "../auth/index.js";
 import { Database } from "../database/index.js";
 import { settleFollowUp, type TailoringTables } from "../tailoring/index.js";
 import type { RolloutTable, RolloutTables } from "./rollouts.tables.js";
@@ -211,37 +213,63 @@ export class RolloutsRepository {
     );
   }
 
-  async find(rolloutId: string): Promise<RolloutSummary | undefined> {
-    const row = await this.database
-      .tables<RolloutTables>()
-      .selectFrom("rollout")
-      .selectAll()
-      .where("rollout_id", "=", rolloutId)
-      .executeTakeFirst();
-    return row === undefined ? undefined : (await this.summarise([row]))[0];
+  /** A rollout; undefined where there is none that has a device of a scope. */
+  async find(rolloutId: string, scope: GroupScope): Promise<RolloutSummary | undefined> {
+    const row = await this.#within(scope).where("rollout_id", "=", rolloutId).executeTakeFirst();
+    return row === undefined ? undefined : (await this.summarise([row], scope))[0];
   }
 
-  /** Rollouts, newest first; one more than asked for where there are more. */
-  async list(limit: number, before: string | undefined): Promise<RolloutSummary[]> {
-    let query = this.database
-      .tables<RolloutTables>()
-      .selectFrom("rollout")
-      .selectAll()
+  /** Rollouts that have a device of a scope, newest first; one more than asked for where there are more. */
+  async list(scope: GroupScope, limit: number, before: string | undefined): Promise<RolloutSummary[]> {
+    let query = this.#within(scope)
       .orderBy("rollout_id", "desc")
       .limit(limit + 1);
     if (before !== undefined) query = query.where("rollout_id", "<", before);
-    return this.summarise(await query.execute());
+    return this.summarise(await query.execute(), scope);
+  }
+
+  /** Tells whether a rollout has a device that is in none of some groups. */
+  async reachesBeyond(rolloutId: string, groups: readonly string[]): Promise<boolean> {
+    const foreign = await this.#db()
+      .selectFrom("rollout_device as chosen")
+      .innerJoin("device_identity as identity", "identity.device_id", "chosen.device_id")
+      .select("chosen.device_id")
+      .where("chosen.rollout_id", "=", rolloutId)
+      .where("identity.group_name", "not in", groupValues(groups))
+      .limit(1)
+      .executeTakeFirst();
+    return foreign !== undefined;
+  }
+
+  #within(scope: GroupScope) {
+    const rollouts = this.#db().selectFrom("rollout").selectAll();
+    if (scope === null) return rollouts;
+    return rollouts.where((eb) =>
+      eb.exists(
+        eb
+          .selectFrom("rollout_device as chosen")
+          .innerJoin("device_identity as identity", "identity.device_id", "chosen.device_id")
+          .select("chosen.device_id")
+          .whereRef("chosen.rollout_id", "=", "rollout.rollout_id")
+          .where("identity.group_name", "in", groupValues(scope)),
+      ),
+    );
+  }
+
+  #db() {
+    return this.database.tables<RolloutTables & AuthTables>();
   }
 
   /** Counting ten thousand deployments takes SQLite 5 ms or so, synchronously: between two rollouts everyone else gets a turn. */
-  private async summarise(rows: readonly RolloutTable[]): Promise<RolloutSummary[]> {
+  private async summarise(rows: readonly RolloutTable[], scope: GroupScope): Promise<RolloutSummary[]> {
     const summaries: RolloutSummary[] = [];
     for (const row of rows) {
-      let counts = this.#finalCounts.get(row.rollout_id);
+      // What is kept counts all devices.
+      let counts = scope === null ? this.#finalCounts.get(row.rollout_id) : undefined;
       if (counts === undefined) {
         if (summaries.length > 0) await pause();
-        counts = await this.count(row.rollout_id);
-        if (row.status !== "running") this.keepCounts(row.rollout_id, counts);
+        counts = await this.count(row.rollout_id, scope);
+        if (scope === null && row.status !== "running") this.keepCounts(row.rollout_id, counts);
       }
       summaries.push({
         rolloutId: row.rollout_id,
@@ -258,14 +286,21 @@ export class RolloutsRepository {
     return summaries;
   }
 
-  private async count(rolloutId: string): Promise<Counts> {
-    const counted = await this.database
-      .tables<RolloutTables>()
+  private async count(rolloutId: string, scope: GroupScope): Promise<Counts> {
+    let query = this.#db()
       .selectFrom("device_deployment")
       .select(["status", (eb) => eb.fn.countAll<number>().as("count")])
       .where("rollout_id", "=", rolloutId)
-      .groupBy("status")
-      .execute();
+      .groupBy("status");
+    if (scope !== null) {
+      query = query.where("device_id", "in", (eb) =>
+        eb
+          .selectFrom("device_identity")
+          .select("device_identity.device_id")
+          .where("group_name", "in", groupValues(scope)),
+      );
+    }
+    const counted = await query.execute();
     const counts = Object.fromEntries(DEPLOYMENT_STATUSES.map((status) => [status, 0])) as Counts;
     for (const { status, count } of counted) counts[status] = Number(count);
     return counts;

@@ -2,6 +2,7 @@ import { Injectable } from "@nestjs/common";
 import { SartorError } from "@sartor/shared/errors";
 import type {
   DeviceDeploymentView,
+  GroupScope,
   Page,
   ReportedError,
   RolloutDetail,
@@ -9,10 +10,12 @@ import type {
   rolloutRequestSchema,
 } from "@sartor/shared/protocol";
 import type { z } from "zod";
+import { DeviceGroups, requireGroups } from "../auth/index.js";
 import { BundlesService } from "../bundles/index.js";
 import { Clock, Ids } from "../config/index.js";
 import { DevicesService } from "../devices/index.js";
 import { EventBus } from "../events/index.js";
+import type { Person } from "../http/index.js";
 import { ModelsService } from "../models/index.js";
 import type { StoredDeployment } from "./deployment-rows.js";
 import { DeploymentsRepository } from "./deployments.repository.js";
@@ -41,6 +44,7 @@ export class RolloutsService {
     private readonly installable: InstallableBundles,
     private readonly desired: DesiredStatesRepository,
     private readonly devices: DevicesService,
+    private readonly groups: DeviceGroups,
     private readonly events: EventBus,
     private readonly clock: Clock,
     private readonly ids: Ids,
@@ -49,13 +53,14 @@ export class RolloutsService {
   /**
    * Orders a rollout in one wave.
    *
-   * @throws SartorError SRT_MODEL_UNKNOWN, SRT_VARIANT_UNKNOWN, SRT_DEVICE_UNKNOWN, SRT_ROLLOUT_NO_DEVICES;
+   * @param by who orders it: it reaches the devices of their groups only
+   * @throws SartorError SRT_MODEL_UNKNOWN, SRT_VARIANT_UNKNOWN, SRT_DEVICE_UNKNOWN, SRT_ROLLOUT_NO_DEVICES, SRT_GROUP_FORBIDDEN;
    *   SRT_TRUST_NO_ROOT before the key ceremony; SRT_TRUST_UNSIGNED where nothing of it is signed that a device could get
    */
-  async create(order: RolloutOrder): Promise<RolloutSummary> {
+  async create(order: RolloutOrder, by: Person): Promise<RolloutSummary> {
     await this.models.get(order.model, order.version);
     await this.requireSigned(order);
-    const devices = await this.select(order.devices);
+    const devices = await this.select(order.devices, by);
     const rolloutId = this.ids.ulid();
     const { deadlineSeconds, soakSeconds, maximumLatencyMs } = order.probe;
     await this.repository.insert({
@@ -76,7 +81,7 @@ export class RolloutsService {
     });
     this.events.emit("rollout.changed", { rolloutId });
     // Read before the executor gets busy, so that the answer need not wait for it.
-    const summary = await this.summary(rolloutId);
+    const summary = await this.summary(rolloutId, by.groups);
     this.executor.kick();
     return summary;
   }
@@ -84,28 +89,41 @@ export class RolloutsService {
   /**
    * Asks a rollout to stop: what is under way is canceled, what succeeded stays.
    *
-   * @throws SartorError SRT_ROLLOUT_UNKNOWN; SRT_CONFLICT where it ended already
+   * @throws SartorError SRT_ROLLOUT_UNKNOWN; SRT_GROUP_FORBIDDEN where it is for devices of other groups, too; SRT_CONFLICT where it ended
+   *   already
    */
-  async cancel(rolloutId: string): Promise<RolloutSummary> {
-    const { status } = await this.summary(rolloutId);
+  async cancel(rolloutId: string, by: Person): Promise<RolloutSummary> {
+    const { status } = await this.summary(rolloutId, by.groups);
+    if (by.groups !== null && (await this.repository.reachesBeyond(rolloutId, by.groups))) {
+      throw new SartorError(
+        "SRT_GROUP_FORBIDDEN",
+        `The rollout is for devices of other groups, too: who cancels it has to be for all of them.`,
+      );
+    }
     if (!(await this.repository.requestCancel(rolloutId, this.clock.now()))) {
       throw new SartorError("SRT_CONFLICT", `The rollout has ${status} already.`, { details: { status } });
     }
     // Read before the executor gets busy, so that the answer need not wait for it.
-    const summary = await this.summary(rolloutId);
+    const summary = await this.summary(rolloutId, by.groups);
     this.executor.kick();
     return summary;
   }
 
-  async list(limit: number, cursor: string | undefined): Promise<Page<RolloutSummary>> {
-    const rollouts = await this.repository.list(limit, cursor);
+  /** Rollouts, newest first, as far as a scope goes. */
+  async list(scope: GroupScope, limit: number, cursor: string | undefined): Promise<Page<RolloutSummary>> {
+    const rollouts = await this.repository.list(scope, limit, cursor);
     const items = rollouts.slice(0, limit);
     return { items, nextCursor: rollouts.length > limit ? (items.at(-1)?.rolloutId ?? null) : null };
   }
 
+  /** A rollout, as far as a scope goes; undefined where there is none. */
+  find(rolloutId: string, scope: GroupScope): Promise<RolloutSummary | undefined> {
+    return this.repository.find(rolloutId, scope);
+  }
+
   /** @throws SartorError SRT_ROLLOUT_UNKNOWN */
-  async summary(rolloutId: string): Promise<RolloutSummary> {
-    const summary = await this.repository.find(rolloutId);
+  async summary(rolloutId: string, scope: GroupScope): Promise<RolloutSummary> {
+    const summary = await this.find(rolloutId, scope);
     if (summary === undefined) throw new SartorError("SRT_ROLLOUT_UNKNOWN", `There is no rollout ${rolloutId}.`);
     return summary;
   }
@@ -115,9 +133,9 @@ export class RolloutsService {
    *
    * @throws SartorError SRT_ROLLOUT_UNKNOWN
    */
-  async detail(rolloutId: string): Promise<RolloutDetail> {
-    const summary = await this.summary(rolloutId);
-    return { ...summary, deployments: await this.viewsOf(rolloutId, DEPLOYMENTS_AT_ONCE) };
+  async detail(rolloutId: string, scope: GroupScope): Promise<RolloutDetail> {
+    const summary = await this.summary(rolloutId, scope);
+    return { ...summary, deployments: await this.viewsOf(rolloutId, scope, DEPLOYMENTS_AT_ONCE) };
   }
 
   /**
@@ -126,9 +144,14 @@ export class RolloutsService {
    * @param after the id of the device to go on after
    * @throws SartorError SRT_ROLLOUT_UNKNOWN
    */
-  async deployments(rolloutId: string, limit: number, after?: string): Promise<Page<DeviceDeploymentView>> {
-    await this.summary(rolloutId);
-    const views = await this.viewsOf(rolloutId, limit + 1, after);
+  async deployments(
+    rolloutId: string,
+    scope: GroupScope,
+    limit: number,
+    after?: string,
+  ): Promise<Page<DeviceDeploymentView>> {
+    await this.summary(rolloutId, scope);
+    const views = await this.viewsOf(rolloutId, scope, limit + 1, after);
     const items = views.slice(0, limit);
     return { items, nextCursor: views.length > limit ? (items.at(-1)?.deviceId ?? null) : null };
   }
@@ -161,21 +184,33 @@ export class RolloutsService {
     );
   }
 
-  private async viewsOf(rolloutId: string, limit: number, after?: string): Promise<DeviceDeploymentView[]> {
-    const deployments = await this.deploymentRows.ofRollout(rolloutId, limit, after);
+  private async viewsOf(
+    rolloutId: string,
+    scope: GroupScope,
+    limit: number,
+    after?: string,
+  ): Promise<DeviceDeploymentView[]> {
+    const deployments = await this.deploymentRows.ofRollout(rolloutId, scope, limit, after);
     const deviceIds = deployments.map(({ deviceId }) => deviceId);
     const names = await this.devices.namesOf(deviceIds);
     const held = await this.desired.held(deviceIds);
     return deployments.map((deployment) => toView(deployment, names.get(deployment.deviceId), held));
   }
 
-  private async select(devices: RolloutOrder["devices"]): Promise<string[]> {
-    const enrolled = await this.devices.enrolledIds();
+  private async select(devices: RolloutOrder["devices"], by: Person): Promise<string[]> {
     if (devices === "all") {
-      if (enrolled.length > 0) return enrolled;
-      throw new SartorError("SRT_ROLLOUT_NO_DEVICES", "No device is enrolled.");
+      const all = await this.enrolledIn(by.groups);
+      if (all.length > 0) return all;
+      const where = by.groups === null ? "" : ` in ${by.groups.join(", ")}`;
+      throw new SartorError("SRT_ROLLOUT_NO_DEVICES", `No device is enrolled${where}.`);
     }
-    const known = new Set(enrolled);
+    if (!Array.isArray(devices)) {
+      requireGroups(by, devices.groups);
+      const theirs = await this.enrolledIn(devices.groups);
+      if (theirs.length > 0) return theirs;
+      throw new SartorError("SRT_ROLLOUT_NO_DEVICES", `No device is in ${devices.groups.join(", ")}.`);
+    }
+    const known = new Set(await this.enrolledIn(by.groups));
     const wanted = [...new Set(devices)];
     const unknown = wanted.filter((deviceId) => !known.has(deviceId));
     if (unknown.length > 0) {
@@ -186,6 +221,14 @@ export class RolloutsService {
       );
     }
     return wanted;
+  }
+
+  /** Ids of the devices in some groups, in order; of all where it is null. */
+  private async enrolledIn(scope: GroupScope): Promise<string[]> {
+    const enrolled = await this.devices.enrolledIds();
+    if (scope === null) return enrolled;
+    const theirs = new Set(await this.groups.deviceIdsIn(scope));
+    return enrolled.filter((deviceId) => theirs.has(deviceId));
   }
 }
 

@@ -50,7 +50,7 @@ export class TrustController {
     private readonly families: FamilyRequests,
   ) {}
 
-  @LeastRole("viewer")
+  @LeastRole("viewer", "shared")
   @Get("status")
   @ApiOperation({ summary: "Every role with its keys and its end, and what a person should look at" })
   @ApiOkResponse({ standardSchema: trustStatusSchema })
@@ -58,7 +58,7 @@ export class TrustController {
     return this.status.status();
   }
 
-  @LeastRole("viewer")
+  @LeastRole("viewer", "shared")
   @Get("online-keys")
   @ApiOperation({ summary: "The public keys that the control plane signs with by itself: the roots have to name them" })
   @ApiOkResponse({ standardSchema: trustOnlineKeysSchema })
@@ -66,7 +66,7 @@ export class TrustController {
     return this.status.onlineKeys();
   }
 
-  @LeastRole("admin")
+  @LeastRole("admin", "fleet")
   @Post("ceremony")
   @HttpCode(200)
   @ApiOperation({ summary: "Hand in the first roots and top-level targets; the same ones again change nothing" })
@@ -76,7 +76,7 @@ export class TrustController {
     return this.status.status();
   }
 
-  @LeastRole("viewer")
+  @LeastRole("viewer", "shared")
   @Get("metadata/:repository/:role")
   @ApiOperation({ summary: "What is published for a role" })
   @ApiOkResponse({ standardSchema: publishedMetadataSchema })
@@ -87,7 +87,7 @@ export class TrustController {
     return this.status.published(repository, role);
   }
 
-  @LeastRole("viewer")
+  @LeastRole("viewer", "shared")
   @Get("requests")
   @ApiOperation({ summary: "What waits for signatures, newest first; with all=true the last hundred that did" })
   @ApiOkResponse({ standardSchema: listSchema })
@@ -97,7 +97,7 @@ export class TrustController {
     return { items: await this.requests.list(query.all === "true") };
   }
 
-  @LeastRole("admin")
+  @LeastRole("admin", "fleet")
   @Post("requests")
   @ApiOperation({ summary: "Propose a new root or new top-level targets; what was open for that role is superseded" })
   @ApiCreatedResponse({ standardSchema: signingRequestDetailSchema })
@@ -105,7 +105,7 @@ export class TrustController {
     return this.requests.propose(body);
   }
 
-  @LeastRole("viewer")
+  @LeastRole("viewer", "shared")
   @Get("requests/:requestId")
   @ApiOperation({ summary: "One signing request: what is to be signed, what is published now, who has signed" })
   @ApiOkResponse({ standardSchema: signingRequestDetailSchema })
@@ -113,7 +113,7 @@ export class TrustController {
     return this.requests.get(requestId);
   }
 
-  @LeastRole("admin")
+  @LeastRole("admin", "fleet")
   @Post("requests/:requestId/signatures")
   @HttpCode(200)
   @ApiOperation({ summary: "Add a signature; with the last one that is missing the metadata is published" })
@@ -125,7 +125,7 @@ export class TrustController {
     return this.requests.addSignature(requestId, body);
   }
 
-  @LeastRole("viewer")
+  @LeastRole("viewer", "shared")
   @Get("releases/:model/:version")
   @ApiOperation({ summary: "What is signed of a version's bundles, and what waits for signatures" })
   @ApiOkResponse({ standardSchema: versionTrustSchema })
@@ -136,7 +136,7 @@ export class TrustController {
     return this.status.version(model, version);
   }
 
-  @LeastRole("operator")
+  @LeastRole("operator", "shared")
   @Post("releases")
   @HttpCode(200)
   @ApiOperation({ summary: "Release a version, or again with a higher counter: a downgrade that is meant" })

@@ -15,7 +15,8 @@ import {
   ulidSchema,
 } from "@sartor/shared/protocol";
 import { z } from "zod";
-import { ChangesNothing, LeastRole } from "../http/index.js";
+import { DeviceGroups } from "../auth/index.js";
+import { ChangesNothing, CurrentPerson, LeastRole, type Person } from "../http/index.js";
 import { type PlanOrder, TailoringService } from "./tailoring.service.js";
 
 const measurementsQuerySchema = z.object({
@@ -27,21 +28,28 @@ const measurementPageSchema = pageOf(tuningMeasurementSchema).meta({ id: "Tuning
 @ApiTags("tailoring")
 @Controller("api/v1")
 export class TailoringController {
-  constructor(private readonly tailoring: TailoringService) {}
+  constructor(
+    private readonly tailoring: TailoringService,
+    private readonly groups: DeviceGroups,
+  ) {}
 
   @ChangesNothing()
-  @LeastRole("viewer")
+  @LeastRole("viewer", "scoped")
   @Post("tailoring/plans")
   @HttpCode(200)
   @ApiOperation({
     summary: "Which variant a device, or the hardware of a firmware profile, would get and why; changes nothing",
   })
   @ApiOkResponse({ standardSchema: tailoringPlanSchema })
-  plan(@Body({ schema: tailoringPlanRequestSchema }) order: PlanOrder): Promise<TailoringPlan> {
+  async plan(
+    @Body({ schema: tailoringPlanRequestSchema }) order: PlanOrder,
+    @CurrentPerson() person: Person,
+  ): Promise<TailoringPlan> {
+    if ("deviceId" in order.device) await this.groups.requireSees(person.groups, order.device.deviceId);
     return this.tailoring.plan(order);
   }
 
-  @LeastRole("viewer")
+  @LeastRole("viewer", "shared")
   @Get("firmware-profiles")
   @ApiOperation({ summary: "All firmware profiles, by id" })
   @ApiOkResponse({ standardSchema: firmwareProfilesReplySchema })
@@ -49,7 +57,7 @@ export class TailoringController {
     return { profiles: this.tailoring.firmwareProfiles() };
   }
 
-  @LeastRole("viewer")
+  @LeastRole("viewer", "shared")
   @Get("models/:name/versions/:version/measurements")
   @ApiOperation({ summary: "What devices measured of a version, newest first" })
   @ApiOkResponse({ standardSchema: measurementPageSchema })

@@ -2,7 +2,7 @@ import { Controller, Get, HttpCode, Param, Post, Query } from "@nestjs/common";
 import { ApiAcceptedResponse, ApiOkResponse, ApiOperation, ApiTags } from "@nestjs/swagger";
 import { type Page, pageOf, type TuningView, tuningViewSchema, ulidSchema } from "@sartor/shared/protocol";
 import { z } from "zod";
-import { LeastRole } from "../http/index.js";
+import { CurrentPerson, LeastRole, type Person } from "../http/index.js";
 import { TUNINGS_KEPT } from "./tunings.repository.js";
 import { TuningsService } from "./tunings.service.js";
 
@@ -17,7 +17,7 @@ const tuningPageSchema = pageOf(tuningViewSchema).meta({ id: "TuningPage" });
 export class TuningsController {
   constructor(private readonly tunings: TuningsService) {}
 
-  @LeastRole("viewer")
+  @LeastRole("viewer", "device")
   @Get("devices/:deviceId/tunings")
   @ApiOperation({ summary: `A device's tunings, newest first; the newest ${TUNINGS_KEPT} are kept` })
   @ApiOkResponse({ standardSchema: tuningPageSchema })
@@ -28,20 +28,26 @@ export class TuningsController {
     return this.tunings.ofDevice(deviceId, query.limit, query.cursor);
   }
 
-  @LeastRole("viewer")
+  @LeastRole("viewer", "scoped")
   @Get("tunings/:tuningId")
   @ApiOperation({ summary: "A tuning, with what the device said" })
   @ApiOkResponse({ standardSchema: tuningViewSchema })
-  get(@Param("tuningId", { schema: ulidSchema }) tuningId: string): Promise<TuningView> {
-    return this.tunings.get(tuningId);
+  get(
+    @Param("tuningId", { schema: ulidSchema }) tuningId: string,
+    @CurrentPerson() { groups }: Person,
+  ): Promise<TuningView> {
+    return this.tunings.get(tuningId, groups);
   }
 
-  @LeastRole("operator")
+  @LeastRole("operator", "scoped")
   @Post("tunings/:tuningId/cancel")
   @HttpCode(202)
   @ApiOperation({ summary: "Have a device stop measuring" })
   @ApiAcceptedResponse({ standardSchema: tuningViewSchema })
-  cancel(@Param("tuningId", { schema: ulidSchema }) tuningId: string): Promise<TuningView> {
-    return this.tunings.cancel(tuningId);
+  cancel(
+    @Param("tuningId", { schema: ulidSchema }) tuningId: string,
+    @CurrentPerson() { groups }: Person,
+  ): Promise<TuningView> {
+    return this.tunings.cancel(tuningId, groups);
   }
 }

@@ -1,7 +1,15 @@
 import { Injectable, Logger, type OnModuleInit } from "@nestjs/common";
 import { SartorError } from "@sartor/shared/errors";
-import type { Page, ReportedState, TuningReport, TuningView, tuningRequestSchema } from "@sartor/shared/protocol";
+import type {
+  GroupScope,
+  Page,
+  ReportedState,
+  TuningReport,
+  TuningView,
+  tuningRequestSchema,
+} from "@sartor/shared/protocol";
 import type { z } from "zod";
+import { DeviceGroups } from "../auth/index.js";
 import { Clock, Ids } from "../config/index.js";
 import { DevicesService } from "../devices/index.js";
 import { EventBus, type Received } from "../events/index.js";
@@ -38,6 +46,7 @@ export class TuningsService implements OnModuleInit {
     private readonly repository: TuningsRepository,
     private readonly tailoring: TailoringService,
     private readonly devices: DevicesService,
+    private readonly groups: DeviceGroups,
     private readonly events: EventBus,
     private readonly clock: Clock,
     private readonly ids: Ids,
@@ -108,10 +117,15 @@ export class TuningsService implements OnModuleInit {
     return this.get(tuningId);
   }
 
-  /** @throws SartorError SRT_TUNING_UNKNOWN */
-  async get(tuningId: string): Promise<TuningView> {
+  /**
+   * A tuning, as far as a scope goes.
+   *
+   * @throws SartorError SRT_TUNING_UNKNOWN
+   */
+  async get(tuningId: string, scope: GroupScope = null): Promise<TuningView> {
     const tuning = await this.repository.find(tuningId);
-    if (tuning === undefined) throw new SartorError("SRT_TUNING_UNKNOWN", `There is no tuning ${tuningId}.`);
+    if (tuning === undefined || !(await this.groups.sees(scope, tuning.deviceId)))
+      throw new SartorError("SRT_TUNING_UNKNOWN", `There is no tuning ${tuningId}.`);
     return toTuningView(tuning);
   }
 
@@ -138,8 +152,8 @@ export class TuningsService implements OnModuleInit {
    *
    * @throws SartorError SRT_TUNING_UNKNOWN; SRT_CONFLICT where it ended already
    */
-  async cancel(tuningId: string): Promise<TuningView> {
-    const { deviceId, status } = await this.get(tuningId);
+  async cancel(tuningId: string, scope: GroupScope): Promise<TuningView> {
+    const { deviceId, status } = await this.get(tuningId, scope);
     if (!(await this.repository.cancel(tuningId, this.clock.now()))) {
       throw new SartorError("SRT_CONFLICT", `The tuning has ${status} already.`, { details: { status } });
     }

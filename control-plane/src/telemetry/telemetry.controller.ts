@@ -27,7 +27,7 @@ export class TelemetryController {
     private readonly clock: Clock,
   ) {}
 
-  @LeastRole("viewer")
+  @LeastRole("viewer", "device")
   @Get(":deviceId/telemetry")
   @ApiOperation({ summary: "A device's windows in a range of time, with quantiles, and how many are missing" })
   @ApiOkResponse({ standardSchema: telemetryReplySchema })

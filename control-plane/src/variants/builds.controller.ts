@@ -34,7 +34,7 @@ export class BuildsController {
     private readonly variants: VariantsService,
   ) {}
 
-  @LeastRole("operator")
+  @LeastRole("operator", "shared")
   @Post("models/:name/versions/:version/builds")
   @HttpCode(202)
   @ApiOperation({ summary: "Have variants of a version built" })
@@ -47,7 +47,7 @@ export class BuildsController {
     return this.builds.order(name, version, body);
   }
 
-  @LeastRole("viewer")
+  @LeastRole("viewer", "shared")
   @Get("models/:name/versions/:version/builds")
   @ApiOperation({ summary: "All builds of a version, newest first" })
   @ApiOkResponse({ standardSchema: pageSchema })
@@ -59,7 +59,7 @@ export class BuildsController {
     return this.builds.list(name, version, query.limit, query.cursor);
   }
 
-  @LeastRole("viewer")
+  @LeastRole("viewer", "shared")
   @Get("models/:name/versions/:version/variants/:variant/card")
   @ApiOperation({ summary: "What is known of a variant: accuracy, cost, calibration, lineage" })
   @ApiOkResponse({ standardSchema: variantCardSchema })
@@ -71,7 +71,7 @@ export class BuildsController {
     return this.variants.card(name, version, variant);
   }
 
-  @LeastRole("viewer")
+  @LeastRole("viewer", "shared")
   @Get("builds/:buildId")
   @ApiOperation({ summary: "One build and how far it is" })
   @ApiOkResponse({ standardSchema: variantBuildViewSchema })
@@ -79,7 +79,7 @@ export class BuildsController {
     return this.builds.view(buildId);
   }
 
-  @LeastRole("operator")
+  @LeastRole("operator", "shared")
   @Post("builds/:buildId/cancel")
   @HttpCode(200)
   @ApiOperation({ summary: "End a build at once; what it made stays offered" })

@@ -6,6 +6,7 @@ export * from "./delta.js";
 export * from "./desired.js";
 export * from "./enrolment.js";
 export * from "./events.js";
+export * from "./groups.js";
 export * from "./inventory.js";
 export * from "./limits.js";
 export * from "./model-manifest.js";

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { certificatesPemSchema, csrPemSchema, enrolmentTokenSchema, newcomerShape } from "./enrolment.js";
+import { groupNameSchema } from "./groups.js";
 import { countSchema, deviceIdSchema, shortTextSchema, timestampSchema } from "./primitives.js";
 import { hardwareIdSchema } from "./trust.js";
 
@@ -13,14 +14,22 @@ const enrolmentScopeShape = {
   hardware: z.array(hardwareIdSchema).min(1).max(16).optional(),
   /** A device that gets a new board or a new key: it keeps name and history, its old certificates end. */
   replaces: deviceIdSchema.optional(),
+  /** Where the device belongs; `default` when absent, or the only group of whoever asks. What replaces a device stays in its group. */
+  group: groupNameSchema.optional(),
   /** The site is offline for long: certificates of its device live longer. */
   offlineSite: z.boolean().default(false),
 };
+
+const STAYS_IN_ITS_GROUP = "what replaces a device stays in its group: name either";
+function staysInItsGroup({ group, replaces }: { group?: string | undefined; replaces?: string | undefined }): boolean {
+  return group === undefined || replaces === undefined;
+}
 
 // --- enrolment tokens --------------------------------------------------------------------------
 
 export const enrolmentTokenRequestSchema = z
   .object({ lifetimeSeconds: z.number().int().min(10).max(86_400).default(3_600), ...enrolmentScopeShape })
+  .refine(staysInItsGroup, STAYS_IN_ITS_GROUP)
   .meta({ id: "EnrolmentTokenRequest" });
 export type EnrolmentTokenRequest = z.infer<typeof enrolmentTokenRequestSchema>;
 
@@ -43,6 +52,7 @@ export const enrolmentKeyRequestSchema = z
     lifetimeSeconds: z.number().int().min(10).max(7_776_000).default(86_400),
     ...enrolmentScopeShape,
   })
+  .refine(staysInItsGroup, STAYS_IN_ITS_GROUP)
   .meta({ id: "EnrolmentKeyRequest" });
 export type EnrolmentKeyRequest = z.infer<typeof enrolmentKeyRequestSchema>;
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { groupListSchema, groupNameSchema, groupScopeSchema } from "./groups.js";
 import { countSchema, lineSchema, shortTextSchema, timestampSchema, ulidSchema } from "./primitives.js";
 
 // --- roles and scopes --------------------------------------------------------------------------
@@ -28,14 +29,25 @@ const passwordSchema = z.string().min(1).max(256);
 // --- users -------------------------------------------------------------------------------------
 
 export const userRequestSchema = z
-  .object({ userName: userNameSchema, role: roleSchema, password: passwordSchema })
+  .object({
+    userName: userNameSchema,
+    role: roleSchema,
+    password: passwordSchema,
+    /** Only the devices of these groups; all when absent. */
+    groups: groupScopeSchema.default(null),
+  })
   .strict()
   .meta({ id: "UserRequest" });
-export type UserRequest = z.infer<typeof userRequestSchema>;
+export type UserRequest = z.input<typeof userRequestSchema>;
 
 /** `PATCH /api/v1/users/:userName`: a new password or a disabled user ends all of the user's sessions. */
 export const userChangeSchema = z
-  .object({ role: roleSchema.optional(), password: passwordSchema.optional(), disabled: z.boolean().optional() })
+  .object({
+    role: roleSchema.optional(),
+    password: passwordSchema.optional(),
+    disabled: z.boolean().optional(),
+    groups: groupScopeSchema.optional(),
+  })
   .strict()
   .meta({ id: "UserChange" });
 export type UserChange = z.infer<typeof userChangeSchema>;
@@ -44,7 +56,8 @@ export const userViewSchema = z
   .object({
     userName: userNameSchema,
     role: roleSchema,
-    /** How the user logs in: here, or at the identity provider, which then says the role at each login. */
+    groups: groupScopeSchema,
+    /** How the user logs in: here, or at the identity provider, which then says role and groups at each login. */
     login: z.enum(["password", "oidc"]),
     disabled: z.boolean(),
     createdAt: timestampSchema,
@@ -76,6 +89,8 @@ export const whoSchema = z
     role: roleSchema,
     /** Parts of the REST interface that an API token is limited to; null means all. */
     scopes: z.array(z.enum(API_SCOPES)).nullable(),
+    /** Groups of devices that it is for; null means all. None where a token and its owner have none in common any more. */
+    groups: z.array(groupNameSchema).nullable(),
     expiresAt: timestampSchema.nullable(),
     /** Goes with every request of a page that changes something, as the header `x-sartor-csrf`; only with a cookie. */
     csrf: z.string().nullable(),
@@ -107,6 +122,8 @@ export const apiTokenRequestSchema = z
     name: shortTextSchema.min(1).max(128),
     role: roleSchema,
     scopes: z.array(z.enum(API_SCOPES)).min(1).max(API_SCOPES.length).optional(),
+    /** Only the devices of these groups; as far as its owner may when absent. */
+    groups: groupListSchema.optional(),
     lifetimeDays: z.number().int().min(1).max(366).default(90),
   })
   .strict()
@@ -119,6 +136,7 @@ export const apiTokenViewSchema = z
     name: shortTextSchema,
     role: roleSchema,
     scopes: z.array(z.enum(API_SCOPES)).nullable(),
+    groups: groupScopeSchema,
     /** The user whose rights bound it; null where the operator token made it. */
     owner: userNameSchema.nullable(),
     createdAt: timestampSchema,
@@ -176,7 +194,6 @@ export const chainedAuditEntrySchema = z
   .meta({ id: "ChainedAuditEntry" });
 export type ChainedAuditEntry = z.infer<typeof chainedAuditEntrySchema>;
 
-/** `GET /api/v1/audit/head`: keep it elsewhere, and cutting off the end of the log shows, too. */
 /** What is younger is never pruned, ms: nobody removes the traces of what was just done. */
 export const AUDIT_YOUNGEST_PRUNED_MS = 30 * 86_400_000;
 
@@ -191,5 +208,6 @@ export type AuditPruneRequest = z.infer<typeof auditPruneRequestSchema>;
 export const auditPruneReplySchema = z.object({ removed: countSchema }).meta({ id: "AuditPruneReply" });
 export type AuditPruneReply = z.infer<typeof auditPruneReplySchema>;
 
+/** `GET /api/v1/audit/head`: keep it elsewhere, and cutting off the end of the log shows, too. */
 export const auditHeadSchema = z.object({ sequence: countSchema, hash: hashSchema }).meta({ id: "AuditHead" });
 export type AuditHead = z.infer<typeof auditHeadSchema>;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { groupListSchema, groupNameSchema } from "./groups.js";
 import { inventorySchema } from "./inventory.js";
 import { modelManifestSchema } from "./model-manifest.js";
 import {
@@ -46,6 +47,7 @@ export const deviceSummarySchema = z
   .object({
     deviceId: deviceIdSchema,
     name: shortTextSchema,
+    group: groupNameSchema,
     emulated: z.boolean(),
     enrolledAt: timestampSchema,
     presence: z.object({ status: z.enum(["online", "offline", "never_seen"]), since: timestampSchema }),
@@ -96,6 +98,14 @@ export const deviceDetailSchema = deviceSummarySchema
   })
   .meta({ id: "DeviceDetail" });
 export type DeviceDetail = z.infer<typeof deviceDetailSchema>;
+
+/** `PATCH /api/v1/devices/{deviceId}`. */
+export const deviceChangeSchema = z
+  .object({ name: shortTextSchema.trim().min(1).optional(), group: groupNameSchema.optional() })
+  .strict()
+  .refine(({ name, group }) => name !== undefined || group !== undefined, "expected name or group")
+  .meta({ id: "DeviceChange" });
+export type DeviceChange = z.infer<typeof deviceChangeSchema>;
 
 /** Something that a device told its operators, for lists. */
 export const deviceEventViewSchema = z
@@ -160,8 +170,12 @@ export const rolloutRequestSchema = z
     name: shortTextSchema.min(1),
     model: modelNameSchema,
     version: modelVersionSchema,
-    /** Which devices: all that are enrolled now, or those named. */
-    devices: z.union([z.literal("all"), z.array(deviceIdSchema).min(1).max(10_000)]),
+    /** Which devices: all that are enrolled now as far as whoever asks may see them, those of some groups, or those named. */
+    devices: z.union([
+      z.literal("all"),
+      z.object({ groups: groupListSchema }).strict(),
+      z.array(deviceIdSchema).min(1).max(10_000),
+    ]),
     /** A device that has not finished in this time counts as timed out, s; `queued` counts too. */
     deadlineSeconds: z
       .number()

@@ -190,7 +190,9 @@ describe("a device refuses, says why, and goes on with what it has, when", () =>
     await device.stopAgent();
     await device.start();
     await looked();
-    expect(await device.answering()).toBe("tiny 2.0.0");
+    // It may have looked before its model was loaded.
+    const answers = await waitFor("a model to answer", () => device.answering());
+    expect(answers).toBe("tiny 2.0.0");
     device.trust.release(releaseOf(first), 6);
     device.trust.order(desiredOf(4, first));
     expect((await device.serving(first)).ordersRefusal).toBeNull();

@@ -6,6 +6,7 @@ function device(deviceId: string, changes: Partial<DeviceSummary> = {}): DeviceS
   return {
     deviceId,
     name: deviceId,
+    group: "default",
     emulated: false,
     enrolledAt: 0,
     presence: { status: "online", since: 0 },

@@ -5,6 +5,7 @@ import { filterFleet, fleetViewOf } from "./fleet-filter.js";
 const base: DeviceSummary = {
   deviceId: "pi-1",
   name: "gate north",
+  group: "default",
   emulated: false,
   enrolledAt: 0,
   presence: { status: "online", since: 0 },

@@ -5,6 +5,7 @@ import {
   type ApiTokenReply,
   type ApiTokenRequest,
   type ApiTokenView,
+  intersectScopes,
   type Role,
   roleIncludes,
 } from "@sartor/shared/protocol";
@@ -13,6 +14,7 @@ import { EventBus } from "../../events/index.js";
 import type { Person } from "../../http/index.js";
 import { hashSecret } from "../secrets.js";
 import { type ApiTokenOfPerson, CredentialsRepository, MOST_API_TOKENS } from "./credentials.repository.js";
+import { groupsColumn, scopeOfColumn } from "./stored-groups.js";
 
 const SECRET_BYTES = 32;
 /** In front of an API token's secret, so that scanners for leaked secrets find it. */
@@ -49,6 +51,7 @@ export class ApiTokens {
       name: request.name,
       role: request.role,
       scopes: request.scopes === undefined ? null : JSON.stringify([...new Set(request.scopes)]),
+      groups: groupsColumn(request.groups ?? null),
       created_at: now,
       expires_at: expiresAt,
       last_used_at: null,
@@ -63,6 +66,7 @@ export class ApiTokens {
       name: row.name,
       role: row.role,
       scopes: scopesOf(row),
+      groups: scopeOfColumn(row.groups),
       owner: row.user_name,
       createdAt: row.created_at,
       expiresAt: row.expires_at,
@@ -91,23 +95,29 @@ export class ApiTokens {
       throw new SartorError("SRT_UNAUTHENTICATED", "The API token is unknown, was revoked, or has ended.");
     }
     if (now - (row.last_used_at ?? 0) >= NOTE_USE_MS) await this.credentials.noteApiTokenUse(row.token_id, now);
-    return {
-      kind: "api_token",
-      id: row.token_id,
-      name: row.name,
-      role: lower(row.role, row.owner_role ?? row.role),
-      scopes: scopesOf(row),
-      personId: row.person_id,
-      credentialId: row.token_id,
-      expiresAt: row.expires_at,
-    };
+    return personOf(row);
   }
 
-  /** Tells whether a token still holds. */
-  async holds(tokenId: string): Promise<boolean> {
+  /** Who is behind a token now; undefined where it does not hold any more. */
+  async find(tokenId: string): Promise<Person | undefined> {
     const row = await this.credentials.findApiTokenById(tokenId);
-    return row !== undefined && holds(row, this.clock.now());
+    return row !== undefined && holds(row, this.clock.now()) ? personOf(row) : undefined;
   }
+}
+
+/** What a token and its owner both may: where the owner may less than before, so may the token. */
+function personOf(row: ApiTokenOfPerson): Person {
+  return {
+    kind: "api_token",
+    id: row.token_id,
+    name: row.name,
+    role: lower(row.role, row.owner_role ?? row.role),
+    scopes: scopesOf(row),
+    groups: intersectScopes(scopeOfColumn(row.groups), scopeOfColumn(row.owner_groups)),
+    personId: row.person_id,
+    credentialId: row.token_id,
+    expiresAt: row.expires_at,
+  };
 }
 
 function holds(row: ApiTokenOfPerson, now: number): boolean {

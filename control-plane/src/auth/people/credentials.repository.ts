@@ -9,11 +9,17 @@ const MOST_SESSIONS = 32;
 /** Most API tokens that are kept, ended ones among them. */
 export const MOST_API_TOKENS = 10_000;
 
-export type SessionOfPerson = PersonSessionTable & { user_name: string; role: Role; disabled_at: number | null };
+export type SessionOfPerson = PersonSessionTable & {
+  user_name: string;
+  role: Role;
+  disabled_at: number | null;
+  groups: string | null;
+};
 export type ApiTokenOfPerson = ApiTokenTable & {
   user_name: string | null;
   /** What its owner may do now. */
   owner_role: Role | null;
+  owner_groups: string | null;
   owner_disabled_at: number | null;
 };
 
@@ -27,7 +33,7 @@ export class CredentialsRepository {
       .selectFrom("person_session as session")
       .innerJoin("person", "person.person_id", "session.person_id")
       .selectAll("session")
-      .select(["person.user_name", "person.role", "person.disabled_at"])
+      .select(["person.user_name", "person.role", "person.disabled_at", "person.groups"])
       .where("session.token_hash", "=", tokenHash)
       .executeTakeFirst();
   }
@@ -126,7 +132,12 @@ export class CredentialsRepository {
       .selectFrom("api_token as token")
       .leftJoin("person", "person.person_id", "token.person_id")
       .selectAll("token")
-      .select(["person.user_name", "person.role as owner_role", "person.disabled_at as owner_disabled_at"]);
+      .select([
+        "person.user_name",
+        "person.role as owner_role",
+        "person.groups as owner_groups",
+        "person.disabled_at as owner_disabled_at",
+      ]);
   }
 
   #db(): Kysely<PeopleTables> {

@@ -85,11 +85,11 @@ export class Credentials {
     return this.sessions.identify(secret, "cookie");
   }
 
-  /** Tells whether a credential still holds, without counting as a use of it. */
-  async holds(person: Person): Promise<boolean> {
-    if (person.kind === "operator_token") return this.users.operatorTokenEnabled();
-    if (person.kind === "api_token") return this.tokens.holds(person.credentialId);
-    return this.sessions.holds(person.credentialId);
+  /** Who is behind a credential now, without its counting as a use of it; undefined where it does not hold any more. */
+  async current(person: Person): Promise<Person | undefined> {
+    if (person.kind === "operator_token") return (await this.users.operatorTokenEnabled()) ? person : undefined;
+    if (person.kind === "api_token") return this.tokens.find(person.credentialId);
+    return this.sessions.find(person.credentialId);
   }
 
   /** The session's secret in a request's cookies. */
@@ -100,9 +100,9 @@ export class Credentials {
 
   /** A person as they are told about themselves. */
   who(person: Person, cookieSecret?: string): Who {
-    const { kind, name, role, scopes, expiresAt } = person;
+    const { kind, name, role, scopes, groups, expiresAt } = person;
     const csrf = cookieSecret === undefined ? null : csrfOf(cookieSecret);
-    return { kind, name, role, scopes: scopes === null ? null : [...scopes], expiresAt, csrf };
+    return { kind, name, role, scopes: copyOf(scopes), groups: copyOf(groups), expiresAt, csrf };
   }
 
   /**
@@ -119,12 +119,17 @@ export class Credentials {
   }
 }
 
+function copyOf<T>(list: readonly T[] | null): T[] | null {
+  return list === null ? null : [...list];
+}
+
 const OPERATOR: Person = {
   kind: "operator_token",
   id: "",
   name: "operator token",
   role: "admin",
   scopes: null,
+  groups: null,
   personId: null,
   credentialId: OPERATOR_TOKEN_ID,
   expiresAt: null,

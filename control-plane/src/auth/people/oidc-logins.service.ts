@@ -1,14 +1,15 @@
 import { createHash, randomBytes } from "node:crypto";
 import { Injectable, Logger } from "@nestjs/common";
 import { SartorError } from "@sartor/shared/errors";
-import type { Role } from "@sartor/shared/protocol";
 import * as oidc from "openid-client";
-import { Clock, Ids, PublicAddresses, Settings } from "../../config/index.js";
+import { type ClaimedRole, Clock, Ids, PublicAddresses, Settings } from "../../config/index.js";
+import { EventBus } from "../../events/index.js";
 import { OidcProvider } from "./oidc-provider.js";
 import { roleOfClaim, userNameOfClaims } from "./oidc-role.js";
 import { MOST_USERS, PeopleRepository } from "./people.repository.js";
 import type { PersonTable } from "./people.tables.js";
 import { type BegunSession, Sessions } from "./sessions.service.js";
+import { groupsColumn } from "./stored-groups.js";
 
 /** How long a person may take at the identity provider, ms. */
 export const LOGIN_WITHIN_MS = 10 * 60_000;
@@ -46,6 +47,7 @@ export class OidcLogins {
     private readonly addresses: PublicAddresses,
     private readonly people: PeopleRepository,
     private readonly sessions: Sessions,
+    private readonly events: EventBus,
     private readonly clock: Clock,
     private readonly ids: Ids,
   ) {
@@ -109,21 +111,23 @@ export class OidcLogins {
       if (received === undefined) throw new Error("the identity provider sent no ID token");
       return received;
     });
-    const role = roleOfClaim(claims[settings.roleClaim], settings.roles);
-    if (role === undefined) {
+    const claimed = roleOfClaim(claims[settings.roleClaim], settings.roles);
+    if (claimed === undefined) {
       throw new SartorError(
         "SRT_ROLE_TOO_LOW",
         `The identity provider gives this person no role here (claim ${settings.roleClaim}).`,
       );
     }
-    const person = await this.#personOf(settings.issuer.href, claims, role);
+    const person = await this.#personOf(settings.issuer.href, claims, claimed);
     if (person.disabled_at !== null) throw new SartorError("SRT_LOGIN_FAILED", "This login was disabled.");
-    await this.people.noteLogin(person.person_id, this.clock.now(), { role });
-    return this.sessions.begin({ ...person, role }, "cookie", address);
+    const said = { role: claimed.role, groups: groupsColumn(claimed.groups) };
+    await this.people.noteLogin(person.person_id, this.clock.now(), said);
+    if (person.groups !== said.groups) this.events.emit("person.access_changed", { personId: person.person_id });
+    return this.sessions.begin({ ...person, ...said }, "cookie", address);
   }
 
   /** The user of a subject. A name never decides: somebody else may have it here already. */
-  async #personOf(issuer: string, claims: oidc.IDToken, role: Role): Promise<PersonTable> {
+  async #personOf(issuer: string, claims: oidc.IDToken, { role, groups }: ClaimedRole): Promise<PersonTable> {
     const known = await this.people.findBySubject(issuer, claims.sub);
     if (known !== undefined) return known;
     if ((await this.people.count()) >= MOST_USERS) {
@@ -141,6 +145,7 @@ export class OidcLogins {
         disabled_at: null,
         created_at: this.clock.now(),
         last_login_at: null,
+        groups: groupsColumn(groups),
       };
       if (await this.people.add(person)) return person;
       // Logged in twice at once: the other one made the user.

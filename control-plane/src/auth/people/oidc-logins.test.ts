@@ -142,6 +142,27 @@ describe("login at an identity provider", () => {
     expect((await all.credentials.identify({ method: "GET", headers: { cookie } })).name).toBe("ada-lovelace");
   });
 
+  it("is for the groups of all values that give the highest role, and says so anew with each login", async () => {
+    await all.close();
+    all = await TestPeople.open({
+      SARTOR_OIDC_ISSUER: provider.issuer,
+      SARTOR_OIDC_CLIENT_ID: "sartor",
+      SARTOR_OIDC_CLIENT_SECRET: "client-secret",
+      SARTOR_OIDC_ROLES: "one=operator@plant-1,both=operator@plant-1+plant-2,all=viewer,every=operator",
+    });
+    provider.claims = { groups: ["all", "one", "both"], preferred_username: "ada" };
+    expect((await logIn()).person).toMatchObject({ role: "operator", groups: ["plant-1", "plant-2"] });
+    const changed: string[] = [];
+    all.events.on("person.access_changed", ({ personId }) => void changed.push(personId));
+    provider.claims = { groups: ["one"], preferred_username: "ada" };
+    const { person } = await logIn();
+    expect(person).toMatchObject({ role: "operator", groups: ["plant-1"] });
+    expect(changed).toEqual([person.personId]);
+    provider.claims = { groups: ["every", "one"], preferred_username: "ada" };
+    expect((await logIn()).person.groups).toBeNull();
+    expect(await all.users.list()).toMatchObject([{ groups: null }]);
+  });
+
   it("never becomes a user of that name who was there, nor one with a password", async () => {
     await all.users.add({ userName: "ada-lovelace", role: "admin", password: "heron kettle violin" });
     const { person } = await logIn();

@@ -9,7 +9,6 @@ import {
   type OperatorTokenState,
   operatorTokenStateSchema,
   type UserChange,
-  type UserRequest,
   type UserView,
   ulidSchema,
   userChangeSchema,
@@ -32,7 +31,7 @@ export class PeopleController {
     private readonly tokens: ApiTokens,
   ) {}
 
-  @LeastRole("admin")
+  @LeastRole("admin", "fleet")
   @Get("users")
   @ApiOperation({ summary: "All users" })
   @ApiOkResponse({ standardSchema: userListSchema })
@@ -40,17 +39,17 @@ export class PeopleController {
     return { items: await this.users.list() };
   }
 
-  @LeastRole("admin")
+  @LeastRole("admin", "fleet")
   @Post("users")
   @ApiOperation({ summary: "Add a user who logs in with a password" })
   @ApiCreatedResponse({ standardSchema: userViewSchema })
-  add(@Body({ schema: userRequestSchema }) body: UserRequest): Promise<UserView> {
+  add(@Body({ schema: userRequestSchema }) body: z.output<typeof userRequestSchema>): Promise<UserView> {
     return this.users.add(body);
   }
 
-  @LeastRole("admin")
+  @LeastRole("admin", "fleet")
   @Patch("users/:userName")
-  @ApiOperation({ summary: "Change role or password, or whether the user may log in" })
+  @ApiOperation({ summary: "Change role, groups or password, or whether the user may log in" })
   @ApiOkResponse({ standardSchema: userViewSchema })
   change(
     @Param("userName", { schema: userNameSchema }) userName: string,
@@ -59,7 +58,7 @@ export class PeopleController {
     return this.users.change(userName, body);
   }
 
-  @LeastRole("admin")
+  @LeastRole("admin", "fleet")
   @Delete("users/:userName")
   @HttpCode(204)
   @ApiOperation({ summary: "Remove a user with all sessions and API tokens" })
@@ -67,7 +66,7 @@ export class PeopleController {
     await this.users.remove(userName);
   }
 
-  @LeastRole("admin")
+  @LeastRole("admin", "fleet")
   @Delete("users/:userName/sessions")
   @HttpCode(204)
   @ApiOperation({ summary: "End all sessions of a user at once" })
@@ -75,7 +74,7 @@ export class PeopleController {
     await this.users.logOut(userName);
   }
 
-  @LeastRole("admin")
+  @LeastRole("admin", "fleet")
   @Get("api-tokens")
   @ApiOperation({ summary: "API tokens, the newest first; ended ones for 90 days" })
   @ApiOkResponse({ standardSchema: apiTokenListSchema })
@@ -83,7 +82,7 @@ export class PeopleController {
     return { items: await this.tokens.list() };
   }
 
-  @LeastRole("admin")
+  @LeastRole("admin", "fleet")
   @Post("api-tokens")
   @ApiOperation({ summary: "Make an API token; it is shown this once" })
   @ApiCreatedResponse({ standardSchema: apiTokenReplySchema })
@@ -94,7 +93,7 @@ export class PeopleController {
     return this.tokens.create(body, person);
   }
 
-  @LeastRole("admin")
+  @LeastRole("admin", "fleet")
   @Delete("api-tokens/:tokenId")
   @HttpCode(204)
   @ApiOperation({ summary: "Revoke an API token at once" })
@@ -102,7 +101,7 @@ export class PeopleController {
     await this.tokens.revoke(tokenId);
   }
 
-  @LeastRole("admin")
+  @LeastRole("admin", "fleet")
   @Get("operator-token")
   @ApiOperation({ summary: "Whether the operator token of the state folder counts" })
   @ApiOkResponse({ standardSchema: operatorTokenStateSchema })
@@ -110,7 +109,7 @@ export class PeopleController {
     return { enabled: await this.users.operatorTokenEnabled() };
   }
 
-  @LeastRole("admin")
+  @LeastRole("admin", "fleet")
   @Put("operator-token")
   @ApiOperation({ summary: "Switch the operator token off, or on again" })
   @ApiOkResponse({ standardSchema: operatorTokenStateSchema })

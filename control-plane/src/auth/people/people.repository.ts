@@ -1,5 +1,4 @@
 import { Injectable } from "@nestjs/common";
-import type { Role } from "@sartor/shared/protocol";
 import type { Kysely, Transaction } from "kysely";
 import { Database } from "../../database/index.js";
 import type { PeopleTables, PersonTable } from "./people.tables.js";
@@ -7,7 +6,10 @@ import type { PeopleTables, PersonTable } from "./people.tables.js";
 /** Most users that are listed, and that there may be. */
 export const MOST_USERS = 10_000;
 
-export type PersonChange = Partial<Pick<PersonTable, "role" | "password_hash" | "disabled_at">>;
+export type PersonChange = Partial<Pick<PersonTable, "role" | "password_hash" | "disabled_at" | "groups">>;
+
+/** What a login may bring: what the identity provider says, or a password that was hashed anew. */
+export type LoginChange = Partial<Pick<PersonTable, "role" | "groups">> & { password_hash?: string };
 
 /** What came of a change that must not leave nobody in charge. */
 export type ChangeOutcome = "done" | "unknown" | "last_admin";
@@ -77,7 +79,7 @@ export class PeopleRepository {
     return added.numInsertedOrUpdatedRows === 1n;
   }
 
-  async noteLogin(personId: string, now: number, changes: { role?: Role; password_hash?: string } = {}): Promise<void> {
+  async noteLogin(personId: string, now: number, changes: LoginChange = {}): Promise<void> {
     await this.#db()
       .updateTable("person")
       .set({ last_login_at: now, ...changes })
@@ -150,7 +152,7 @@ export class PeopleRepository {
 
 class LastAdmin extends Error {}
 
-/** Somebody can administer: by the operator token, or an admin with a password. One of the identity provider may lose it there. */
+/** Somebody can administer: by the operator token, or an admin with a password, for all groups. One of the identity provider may lose it there. */
 async function hasAdmin(db: Transaction<PeopleTables>): Promise<boolean> {
   const token = await db.selectFrom("operator_token").select("enabled").where("id", "=", 1).executeTakeFirst();
   if (token?.enabled === 1) return true;
@@ -160,6 +162,7 @@ async function hasAdmin(db: Transaction<PeopleTables>): Promise<boolean> {
     .where("role", "=", "admin")
     .where("disabled_at", "is", null)
     .where("password_hash", "is not", null)
+    .where("groups", "is", null)
     .limit(1)
     .executeTakeFirst();
   return admin !== undefined;

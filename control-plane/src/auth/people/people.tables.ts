@@ -12,6 +12,8 @@ export interface PersonTable {
   disabled_at: number | null;
   created_at: number;
   last_login_at: number | null;
+  /** Groups of devices, as JSON; null means all. */
+  groups: string | null;
 }
 
 /** Logins. Only the hash of the secret is kept. */
@@ -39,6 +41,8 @@ export interface ApiTokenTable {
   expires_at: number;
   last_used_at: number | null;
   revoked_at: number | null;
+  /** Groups of devices, as JSON; null means as far as its owner may. */
+  groups: string | null;
 }
 
 /** One row: whether the operator token counts. */

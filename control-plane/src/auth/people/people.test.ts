@@ -25,6 +25,47 @@ describe("people", () => {
       headers: { cookie: `other=1; sartor_session_7300=${secret}`, host: "127.0.0.1:7300", ...headers },
     });
 
+  describe("groups of devices", () => {
+    it("bound a user, and the user's API tokens to what both are for", async () => {
+      await all.users.add({ userName: "bob", role: "operator", password: PASSWORD, groups: ["plant-1", "plant-2"] });
+      const { secret, person } = await all.logIn("bob", PASSWORD);
+      expect(person.groups).toEqual(["plant-1", "plant-2"]);
+      expect((await bearer(secret)).groups).toEqual(["plant-1", "plant-2"]);
+      const request = { name: "script", role: "operator" as const, lifetimeDays: 1 };
+      const own = await all.tokens.create({ ...request, groups: ["plant-2", "plant-3"] }, person);
+      const unbounded = await all.tokens.create(request, person);
+      expect((await bearer(own.token)).groups).toEqual(["plant-2"]);
+      expect((await bearer(unbounded.token)).groups).toEqual(["plant-1", "plant-2"]);
+      await all.users.change("bob", { groups: ["plant-1"] });
+      expect((await bearer(own.token)).groups).toEqual([]);
+      expect((await bearer(unbounded.token)).groups).toEqual(["plant-1"]);
+      await all.users.change("bob", { groups: null });
+      expect((await bearer(own.token)).groups).toEqual(["plant-2", "plant-3"]);
+      expect((await bearer(secret)).groups).toBeNull();
+    });
+
+    it("keep nobody in charge who is not for all of them", async () => {
+      const { person } = await all.logIn("ada", PASSWORD);
+      await all.users.add({ userName: "bob", role: "admin", password: PASSWORD, groups: ["plant-1"] });
+      await all.users.setOperatorToken(false, person);
+      for (const change of [{ groups: ["plant-1"] }, { role: "operator" as const }]) {
+        await expect(all.users.change("ada", change)).rejects.toMatchObject({ code: "SRT_CONFLICT" });
+      }
+      await all.users.change("bob", { groups: null });
+      expect(await all.users.change("ada", { groups: ["plant-1"] })).toMatchObject({ groups: ["plant-1"] });
+    });
+
+    it("tell live connections when they change", async () => {
+      const changed: string[] = [];
+      all.events.on("person.access_changed", ({ personId }) => void changed.push(personId));
+      await all.users.add({ userName: "bob", role: "viewer", password: PASSWORD });
+      const { person } = await all.logIn("bob", PASSWORD);
+      await all.users.change("bob", { groups: ["plant-1"] });
+      expect(changed).toEqual([person.personId]);
+      expect(await all.credentials.current(person)).toEqual({ ...person, groups: ["plant-1"] });
+    });
+  });
+
   describe("logging in", () => {
     it("is refused alike for a wrong password, an unknown name and a disabled user", async () => {
       await all.users.add({ userName: "bob", role: "viewer", password: PASSWORD });
@@ -139,10 +180,10 @@ describe("people", () => {
         if (index === 2) password = `${PASSWORD} 2`;
         if (index === 3) await all.users.change("bob", { disabled: false });
         const { secret, person } = await all.logIn("bob", password);
-        expect(await all.credentials.holds(person)).toBe(true);
+        expect(await all.credentials.current(person)).toEqual(person);
         await way();
         await expect(bearer(secret)).rejects.toMatchObject({ code: "SRT_SESSION_EXPIRED" });
-        expect(await all.credentials.holds(person)).toBe(false);
+        expect(await all.credentials.current(person)).toBeUndefined();
       }
       expect(ended).toEqual(ways.map(() => ({ personId })));
       const { person } = await all.logIn("ada", PASSWORD);
@@ -220,7 +261,7 @@ describe("people", () => {
       const { person } = await all.logIn("ada", PASSWORD);
       await all.users.setOperatorToken(false, person);
       await expect(bearer(all.operator.value)).rejects.toMatchObject({ code: "SRT_UNAUTHENTICATED" });
-      expect(await all.credentials.holds(operator)).toBe(false);
+      expect(await all.credentials.current(operator)).toBeUndefined();
       const conflict = { code: "SRT_CONFLICT" };
       await expect(all.users.remove("ada")).rejects.toMatchObject(conflict);
       await expect(all.users.change("ada", { role: "operator" })).rejects.toMatchObject(conflict);

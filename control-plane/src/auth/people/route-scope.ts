@@ -10,6 +10,7 @@ const SCOPE_OF: Readonly<Record<string, ApiScope>> = {
   "enrolment-tokens": "devices",
   enrolments: "devices",
   "firmware-profiles": "models",
+  groups: "devices",
   models: "models",
   "operator-token": "people",
   rollouts: "rollouts",

@@ -83,7 +83,7 @@ export class SessionController {
     return { who: this.credentials.who(person, secret), token: null };
   }
 
-  @LeastRole("viewer")
+  @LeastRole("viewer", "shared")
   @Get()
   @Header("cache-control", "no-store")
   @ApiOperation({ summary: "Who the request's credential stands for" })
@@ -93,7 +93,7 @@ export class SessionController {
     return this.credentials.who(person, byCookie ? this.credentials.cookieSecret(request.headers.cookie) : undefined);
   }
 
-  @LeastRole("viewer")
+  @LeastRole("viewer", "shared")
   @Delete()
   @HttpCode(204)
   @ApiOperation({ summary: "Log out: the session ends at once, with its live connections" })
@@ -107,7 +107,7 @@ export class SessionController {
     );
   }
 
-  @LeastRole("viewer")
+  @LeastRole("viewer", "shared")
   @Post("password")
   @HttpCode(204)
   @ApiOperation({ summary: "Change the own password; all other sessions of the user end" })

@@ -12,6 +12,7 @@ import { PasswordHasher } from "./password-hasher.js";
 import { requireStrong } from "./password-rules.js";
 import { PeopleRepository } from "./people.repository.js";
 import type { PersonTable } from "./people.tables.js";
+import { scopeOfColumn } from "./stored-groups.js";
 
 /** Randomness of a session's secret, bytes. */
 const SECRET_BYTES = 32;
@@ -77,8 +78,8 @@ export class Sessions {
       expires_at: now + this.settings.sessionHours * HOUR_MS,
     };
     await this.credentials.addSession(session, now, this.settings.sessionIdleMinutes * MINUTE_MS);
-    const { user_name, role, disabled_at } = person;
-    return { secret, person: personOf({ ...session, user_name, role, disabled_at }) };
+    const { user_name, role, disabled_at, groups } = person;
+    return { secret, person: personOf({ ...session, user_name, role, disabled_at, groups }) };
   }
 
   /**
@@ -96,9 +97,10 @@ export class Sessions {
     return personOf(session);
   }
 
-  /** Tells whether a session still holds, without counting as a use of it. */
-  async holds(credentialId: string): Promise<boolean> {
-    return (await this.#find(credentialId)) !== undefined;
+  /** Who is behind a session now, without its counting as a use of it; undefined where it is over. */
+  async find(credentialId: string): Promise<Person | undefined> {
+    const session = await this.#find(credentialId);
+    return session === undefined ? undefined : personOf(session);
   }
 
   /** Ends one session. */
@@ -142,6 +144,7 @@ function personOf(session: SessionOfPerson): Person {
     name: session.user_name,
     role: session.role,
     scopes: null,
+    groups: scopeOfColumn(session.groups),
     personId: session.person_id,
     credentialId: session.token_hash,
     expiresAt: session.expires_at,

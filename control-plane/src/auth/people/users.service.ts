@@ -9,6 +9,7 @@ import { PasswordHasher } from "./password-hasher.js";
 import { requireStrong } from "./password-rules.js";
 import { type ChangeOutcome, MOST_USERS, PeopleRepository } from "./people.repository.js";
 import type { PersonTable } from "./people.tables.js";
+import { groupsColumn, scopeOfColumn } from "./stored-groups.js";
 
 /** Who may log in, and what they may do. */
 @Injectable()
@@ -28,7 +29,7 @@ export class Users {
   }
 
   /** @throws SartorError SRT_USER_EXISTS, SRT_PASSWORD_WEAK */
-  async add({ userName, role, password }: UserRequest): Promise<UserView> {
+  async add({ userName, role, password, groups = null }: UserRequest): Promise<UserView> {
     requireStrong(password, userName);
     if ((await this.people.count()) >= MOST_USERS) {
       throw new SartorError("SRT_CONFLICT", `There are ${MOST_USERS} users already.`);
@@ -43,28 +44,30 @@ export class Users {
       disabled_at: null,
       created_at: this.clock.now(),
       last_login_at: null,
+      groups: groupsColumn(groups),
     };
     if (await this.people.add(person)) return viewOf({ ...person, sessions: 0 });
     throw new SartorError("SRT_USER_EXISTS", `A user ${userName} exists.`, { details: { userName } });
   }
 
   /**
-   * Changes role, password or whether a user may log in. A new password and a disabled user end all sessions at once.
+   * Changes role, groups, password or whether a user may log in. A new password and a disabled user end all sessions at once.
    *
    * @throws SartorError SRT_USER_UNKNOWN, SRT_PASSWORD_WEAK, SRT_CONFLICT when no admin would be left
    */
   async change(userName: string, change: UserChange): Promise<UserView> {
     const person = await this.#get(userName);
-    if (person.password_hash === null && (change.role !== undefined || change.password !== undefined)) {
+    if (person.password_hash === null && isSaidElsewhere(change)) {
       throw new SartorError(
         "SRT_CONFLICT",
-        `${userName} logs in at the identity provider, which says role and password.`,
+        `${userName} logs in at the identity provider, which says role, groups and password.`,
       );
     }
     if (change.password !== undefined) requireStrong(change.password, userName);
     const disabledAt = change.disabled ? (person.disabled_at ?? this.clock.now()) : null;
     const changes = {
       ...(change.role === undefined ? {} : { role: change.role }),
+      ...(change.groups === undefined ? {} : { groups: groupsColumn(change.groups) }),
       ...(change.password === undefined ? {} : { password_hash: await this.hasher.hash(change.password) }),
       ...(change.disabled === undefined ? {} : { disabled_at: disabledAt }),
     };
@@ -72,6 +75,7 @@ export class Users {
       requireDone(await this.people.change(person.person_id, changes, this.settings.operatorTokenAlways), userName);
     }
     if (change.password !== undefined || change.disabled === true) await this.logOut(userName);
+    else if (change.groups !== undefined) this.events.emit("person.access_changed", { personId: person.person_id });
     const changed = (await this.people.list()).find(({ person_id }) => person_id === person.person_id);
     if (changed === undefined) throw unknownUser(userName);
     return viewOf(changed);
@@ -112,7 +116,7 @@ export class Users {
       throw new SartorError("SRT_CONFLICT", "SARTOR_OPERATOR_TOKEN_ALWAYS is set: the operator token counts.");
     }
     if ((await this.people.setOperatorToken(enabled)) === "last_admin") {
-      throw new SartorError("SRT_CONFLICT", "There is no admin with a password who could take over.");
+      throw new SartorError("SRT_CONFLICT", "There is no admin with a password, for all groups, who could take over.");
     }
     if (!enabled) this.events.emit("person.access_ended", { credentialId: OPERATOR_TOKEN_ID });
   }
@@ -124,6 +128,11 @@ export class Users {
   }
 }
 
+/** What the identity provider says of who logs in there. */
+function isSaidElsewhere({ role, password, groups }: UserChange): boolean {
+  return role !== undefined || password !== undefined || groups !== undefined;
+}
+
 /** The operator token's {@link Person.credentialId}. */
 export const OPERATOR_TOKEN_ID = "operator-token";
 
@@ -132,7 +141,7 @@ function requireDone(outcome: ChangeOutcome, userName: string): void {
   if (outcome === "last_admin") {
     throw new SartorError(
       "SRT_CONFLICT",
-      `${userName} is the last admin with a password, and the operator token is disabled: nobody could let anybody in.`,
+      `${userName} is the last admin with a password who is for all groups, and the operator token is disabled: nobody could let anybody in.`,
     );
   }
 }
@@ -145,6 +154,7 @@ function viewOf(person: PersonTable & { sessions: number }): UserView {
   return {
     userName: person.user_name,
     role: person.role,
+    groups: scopeOfColumn(person.groups),
     login: person.password_hash === null ? "oidc" : "password",
     disabled: person.disabled_at !== null,
     createdAt: person.created_at,

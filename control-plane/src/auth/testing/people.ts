@@ -53,7 +53,7 @@ export class TestPeople {
     this.sessions = new Sessions(this.people, kept, hasher, limits, this.events, clock, ids, settings);
     this.tokens = new ApiTokens(kept, this.events, clock, ids);
     this.credentials = new Credentials(operator, this.sessions, this.tokens, this.users, addresses);
-    this.oidc = new OidcLogins(settings, addresses, this.people, this.sessions, clock, ids);
+    this.oidc = new OidcLogins(settings, addresses, this.people, this.sessions, this.events, clock, ids);
   }
 
   static async open(environment: Record<string, string> = {}): Promise<TestPeople> {

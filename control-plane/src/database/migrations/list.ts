@@ -13,6 +13,7 @@ import { signingMigration } from "./0090-signing.js";
 import { peopleMigration } from "./0095-people.js";
 import { heldOrdersMigration } from "./0100-held-orders.js";
 import { deltasMigration } from "./0110-deltas.js";
+import { groupsMigration } from "./0130-groups.js";
 
 /** All migrations; the name decides the order. */
 export const MIGRATIONS: readonly SchemaMigration[] = [
@@ -30,4 +31,5 @@ export const MIGRATIONS: readonly SchemaMigration[] = [
   peopleMigration,
   heldOrdersMigration,
   deltasMigration,
+  groupsMigration,
 ];

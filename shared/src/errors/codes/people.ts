@@ -13,6 +13,11 @@ export const PEOPLE_CODES = {
   SRT_PASSWORD_WEAK: entry(422, "The password is too short or too common.", "Choose one of 12 characters or more."),
   SRT_API_TOKEN_UNKNOWN: entry(404, "No such API token.", "Check the id against the tokens."),
   SRT_ROLE_TOO_LOW: entry(403, "The role does not allow this.", "Ask somebody whose role does; the message names it."),
+  SRT_GROUP_FORBIDDEN: entry(
+    403,
+    "The credential is for some groups of devices, and this reaches beyond them.",
+    "Ask somebody who is for the group, or for all of them where the message says so.",
+  ),
   SRT_AUDIT_BROKEN: entry(
     500,
     "The audit log's chain of hashes is broken.",

@@ -7,6 +7,7 @@ const token = (tokenId: string, changes: Partial<ApiTokenView> = {}): ApiTokenVi
   name: tokenId,
   role: "viewer",
   scopes: null,
+  groups: null,
   owner: null,
   createdAt: 0,
   expiresAt: 100,

@@ -5,6 +5,7 @@ import { groupDevices } from "./device-groups.js";
 const device = (deviceId: string, board: string | null, emulated = false): DeviceSummary => ({
   deviceId,
   name: deviceId,
+  group: "default",
   emulated,
   enrolledAt: 0,
   presence: { status: "online", since: 0 },
