@@ -116,11 +116,15 @@ export class DevicesRepository {
 
   /** How many devices there are, as far as a scope goes. */
   async count(scope: GroupScope): Promise<number> {
-    let query = this.#db
-      .selectFrom("device")
-      .innerJoin("device_identity as identity", "identity.device_id", "device.device_id")
-      .select((eb) => eb.fn.countAll<number>().as("count"));
-    if (scope !== null) query = query.where("identity.group_name", "in", groupValues(scope));
+    let query = this.#db.selectFrom("device").select((eb) => eb.fn.countAll<number>().as("count"));
+    if (scope !== null) {
+      query = query.where("device_id", "in", (eb) =>
+        eb
+          .selectFrom("device_identity")
+          .select("device_identity.device_id")
+          .where("group_name", "in", groupValues(scope)),
+      );
+    }
     return Number((await query.executeTakeFirstOrThrow()).count);
   }
 

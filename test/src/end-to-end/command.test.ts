@@ -122,6 +122,28 @@ describe("the sartor command", () => {
     }
   });
 
+  it("puts devices into groups, and says for which groups somebody is", async () => {
+    const { deviceId } = await enrol(controlPlane, "Gate 7");
+    expect(await succeed("device", "move", deviceId, "plant-1")).toBe(`${deviceId} is in plant-1`);
+    expect(await succeed("device", "groups")).toMatch(/^plant-1 +1$/m);
+    expect(await succeed("device", "list", "--group", "plant-1")).toMatch(
+      new RegExp(`^${deviceId} +Gate 7 +plant-1 `, "m"),
+    );
+    expect(await succeed("device", "list", "--group", "plant-2")).not.toContain(deviceId);
+    process.env.SARTOR_PASSWORD = "heron kettle violin";
+    expect(await succeed("users", "add", "ann", "operator", "--group", "plant-1", "plant-2")).toMatch(
+      /^ann +operator +plant-1 plant-2 /m,
+    );
+    expect(await succeed("users", "groups", "ann", "--all")).toMatch(/^ann +operator +all /m);
+    expect(await sartor("users", "groups", "ann")).toMatchObject({ code: 1, errors: expect.stringContaining("--all") });
+    const made = await sartor("tokens", "create", "script", "--group", "plant-2");
+    expect(made.code).toBe(0);
+    expect((await sartor("--token", made.output.trim(), "whoami")).output).toMatch(/viewer, devices of plant-2, until/);
+    const unknown = await sartor("--token", made.output.trim(), "device", "show", deviceId);
+    expect(unknown.errors).toContain("SRT_DEVICE_UNKNOWN");
+    await rest(controlPlane, "DELETE", `/api/v1/devices/${deviceId}`);
+  });
+
   it("refuses in a sentence with a code, and exit code 1", async () => {
     const refusals = [
       [["plan", "road-sign", "1.0.0"], "SRT_INVALID_REQUEST"],

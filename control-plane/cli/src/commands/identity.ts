@@ -16,6 +16,7 @@ interface ScopeOptions {
   readonly note?: string;
   readonly hardware?: string[];
   readonly replaces?: string;
+  readonly group?: string;
   readonly offlineSite?: boolean;
 }
 
@@ -75,11 +76,12 @@ function addScope(command: Command, lifetime: string): Command {
     .option("--note <text>", "what it is for")
     .option("--hardware <id...>", "only for devices of one of these kinds")
     .option("--replaces <deviceId>", "give this device a new key; it keeps name and history, its old certificates end")
+    .option("--group <group>", "where the device belongs; default, or the only group that one is for")
     .option("--offline-site", "the site is offline for long: certificates live longer");
 }
 
-function scopeOf({ lifetime, note, hardware, replaces, offlineSite }: ScopeOptions): object {
-  return { lifetimeSeconds: Number(lifetime), note, hardware, replaces, offlineSite };
+function scopeOf({ lifetime, note, hardware, replaces, group, offlineSite }: ScopeOptions): object {
+  return { lifetimeSeconds: Number(lifetime), note, hardware, replaces, group, offlineSite };
 }
 
 function describe(certificate: DeviceCertificatesReply["certificates"][number]): string[] {

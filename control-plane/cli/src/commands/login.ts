@@ -46,8 +46,9 @@ export function addLoginCommands(program: Command): void {
     });
 }
 
-function describe({ kind, name, role, scopes, expiresAt }: Who): string {
+function describe({ kind, name, role, scopes, groups, expiresAt }: Who): string {
   const until = expiresAt === null ? "" : `, until ${new Date(expiresAt).toISOString()}`;
   const parts = scopes === null ? "" : `, for ${scopes.join(" ")}`;
-  return `${name} (${kind.replaceAll("_", " ")}): ${role}${parts}${until}`;
+  const devices = groups === null ? "" : `, devices of ${groups.join(" ") || "no group"}`;
+  return `${name} (${kind.replaceAll("_", " ")}): ${role}${parts}${devices}${until}`;
 }

@@ -15,6 +15,7 @@ const TUNE_CHOICES = ["auto", "always", "never"] as const;
 interface CreateOptions extends PolicyOptions {
   readonly name?: string;
   readonly device?: string[];
+  readonly group?: string[];
   readonly variant?: string;
   readonly tune?: (typeof TUNE_CHOICES)[number];
 }
@@ -27,7 +28,10 @@ export function addRolloutCommands(program: Command): void {
     .alias("start")
     .description("Rolls a model version out: to each device the variant that its plan puts first.")
     .option("--name <name>", "a name that people read")
-    .option("--device <deviceId...>", "only these devices; all enrolled ones by default")
+    .addOption(
+      new Option("--device <deviceId...>", "only these devices; all that one may see by default").conflicts("group"),
+    )
+    .option("--group <group...>", "only the devices that are in these groups now")
     .option("--variant <name>", "this variant for all devices, whatever their plans say")
     .addOption(
       new Option("--tune <when>", "whether devices measure their candidates once they serve").choices(TUNE_CHOICES),
@@ -37,7 +41,7 @@ export function addRolloutCommands(program: Command): void {
       name: options.name ?? `${model} ${version}`,
       model,
       version,
-      devices: options.device ?? "all",
+      devices: options.group === undefined ? (options.device ?? "all") : { groups: options.group },
       tailoring: {
         policy: policyOf(options),
         ...(options.variant === undefined ? {} : { variant: options.variant }),

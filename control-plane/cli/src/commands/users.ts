@@ -11,9 +11,9 @@ import { askNewPassword } from "./ask-secret.js";
 import { connect } from "./connect.js";
 import { printTable } from "./table.js";
 
-const HEADING = ["USER", "ROLE", "LOGS IN BY", "STATE", "SESSIONS", "LAST LOGIN"];
+const HEADING = ["USER", "ROLE", "GROUPS", "LOGS IN BY", "STATE", "SESSIONS", "LAST LOGIN"];
 
-/** `sartor users list | add | role | password | disable | enable | log-out | remove | operator-token`. */
+/** `sartor users list | add | role | groups | password | disable | enable | log-out | remove | operator-token`. */
 export function addUserCommands(program: Command): void {
   const users = program.command("users").description("Who may log in, and what they may do.");
   const role = () => new Argument("<role>", "what the user may do").choices(ROLES);
@@ -31,8 +31,9 @@ export function addUserCommands(program: Command): void {
     .command("add <userName>")
     .addArgument(role())
     .description("Adds a user; asks for the password, or takes SARTOR_PASSWORD.")
-    .action(async (userName: string, chosen: string) => {
-      const body = { userName, role: chosen, password: await askNewPassword(userName) };
+    .option("--group <group...>", "only for the devices of these groups; for all by default")
+    .action(async (userName: string, chosen: string, { group }: { group?: string[] }) => {
+      const body = { userName, role: chosen, groups: group ?? null, password: await askNewPassword(userName) };
       printTable([HEADING, row(await connect(program).post("/api/v1/users", body, userViewSchema))]);
     });
   users
@@ -40,6 +41,14 @@ export function addUserCommands(program: Command): void {
     .addArgument(role())
     .description("Changes what a user may do.")
     .action((userName: string, chosen: NonNullable<UserChange["role"]>) => change(userName, { role: chosen }));
+  users
+    .command("groups <userName> [group...]")
+    .description("Says which groups of devices a user's role is for: these, or with --all all of them.")
+    .option("--all", "all groups, those to come among them")
+    .action(async (userName: string, groups: string[], { all }: { all?: boolean }, command: Command) => {
+      if ((all === true) === groups.length > 0) command.error("error: name groups, or say --all");
+      await change(userName, { groups: all === true ? null : groups });
+    });
   users
     .command("password <userName>")
     .description("Gives a user a new password; all of the user's sessions end.")
@@ -90,5 +99,13 @@ function pathOf(userName: string): string {
 function row(user: UserView): string[] {
   const last = user.lastLoginAt === null ? "-" : new Date(user.lastLoginAt).toISOString();
   const by = user.login === "oidc" ? "identity provider" : "password";
-  return [user.userName, user.role, by, user.disabled ? "disabled" : "enabled", String(user.sessions), last];
+  return [
+    user.userName,
+    user.role,
+    user.groups?.join(" ") ?? "all",
+    by,
+    user.disabled ? "disabled" : "enabled",
+    String(user.sessions),
+    last,
+  ];
 }
