@@ -30,6 +30,9 @@ export interface Patience {
   readonly minimumRate: MinimumRate;
 }
 
+/** How often something whose digest is wrong is fetched before it is given up: the same damage three times is in the source. */
+export const DAMAGED_TRIES = 3;
+
 /** The control plane may be at the other end of a slow line. */
 export const LONG_PATIENCE: Patience = { idleTimeoutMs: 30_000, minimumRate: SLOWEST_DELIVERY };
 
@@ -130,20 +133,7 @@ export class HttpBundleSource implements BundleSource {
         `The manifest of ${bundleId} was signed with ${manifestBytes} bytes; at most ${LIMITS.bundleManifestBytes} are accepted.`,
       );
     }
-    const answer = await this.#get(`/api/v1/bundles/${bundleId}/manifest`, manifestBytes, {}, signal);
-    if (answer.status === 404) {
-      answer.discard();
-      throw new SartorError("SRT_BUNDLE_UNKNOWN", `The control plane has no bundle ${bundleId}.`);
-    }
-    expectStatus(answer, 200, "the manifest");
-    const bytes = await readBody(answer);
-    const digest = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
-    if (digest !== bundleId || bytes.byteLength !== manifestBytes) {
-      throw new SartorError(
-        "SRT_DIGEST_MISMATCH",
-        `The manifest of ${bundleId} (${manifestBytes} bytes) arrived with ${bytes.byteLength} bytes and the digest ${digest}.`,
-      );
-    }
+    const bytes = await this.#manifestOf(bundleId, manifestBytes, signal);
     const result = bundleManifestSchema.safeParse(parseManifest(bytes));
     if (!result.success) {
       const problems = describeProblems(result.error);
@@ -153,6 +143,31 @@ export class HttpBundleSource implements BundleSource {
       );
     }
     return { bytes, manifest: result.data };
+  }
+
+  /** A manifest's bytes. What arrives damaged is fetched again, as chunks are: a line or a cache may damage it once. */
+  async #manifestOf(bundleId: string, manifestBytes: number, signal: AbortSignal): Promise<Uint8Array> {
+    for (let tries = 1; ; tries++) {
+      const bytes = await this.#receiveManifest(bundleId, manifestBytes, signal);
+      const digest = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+      if (digest === bundleId && bytes.byteLength === manifestBytes) return bytes;
+      if (tries >= DAMAGED_TRIES) {
+        throw new SartorError(
+          "SRT_DIGEST_MISMATCH",
+          `The manifest of ${bundleId} (${manifestBytes} bytes) arrived ${tries} times with other content, last with ${bytes.byteLength} bytes and the digest ${digest}.`,
+        );
+      }
+    }
+  }
+
+  async #receiveManifest(bundleId: string, manifestBytes: number, signal: AbortSignal): Promise<Uint8Array> {
+    const answer = await this.#get(`/api/v1/bundles/${bundleId}/manifest`, manifestBytes, {}, signal);
+    if (answer.status === 404) {
+      answer.discard();
+      throw new SartorError("SRT_BUNDLE_UNKNOWN", `The control plane has no bundle ${bundleId}.`);
+    }
+    expectStatus(answer, 200, "the manifest");
+    return readBody(answer);
   }
 
   async openChunk(chunk: ChunkRef, offset: number, signal: AbortSignal): Promise<ChunkContent> {

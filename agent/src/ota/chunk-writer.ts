@@ -3,10 +3,7 @@ import type { FileHandle } from "node:fs/promises";
 import { SartorError } from "@sartor/shared/errors";
 import type { ChunkRef } from "@sartor/shared/protocol";
 import { isTooSlow } from "../platform/index.js";
-import type { BundleSource, ChunkContent } from "./bundle-source.js";
-
-/** How often a chunk that arrives damaged is fetched again before the source counts as damaged. */
-const DAMAGED_TRIES = 3;
+import { type BundleSource, type ChunkContent, DAMAGED_TRIES } from "./bundle-source.js";
 
 /** A place of a file that one chunk fills. */
 export interface ChunkPlace {

@@ -35,6 +35,8 @@ export function openStateDatabase(path: string, now: () => number = Date.now): O
   try {
     return { database: openAndMigrate(path), setAside: undefined };
   } catch (cause) {
+    const without = isFullDisk(cause) ? openWithoutSharedMemory(path) : undefined;
+    if (without !== undefined) return { database: without, setAside: undefined };
     // A full disk or a file that cannot be read says nothing about the content: what is whole must not be thrown away.
     if (!existsSync(path) || !isDamage(cause)) throw unusable(path, cause);
   }
@@ -58,6 +60,28 @@ function isDamage(cause: unknown): boolean {
   return cause instanceof FailedCheckError || (errcode !== undefined && DAMAGE_CODES.includes(errcode & 0xff));
 }
 
+/** SQLite's primary result codes where a file cannot be made or made longer: IOERR, FULL, CANTOPEN. */
+const FULL_DISK_CODES: readonly unknown[] = [10, 13, 14];
+
+function isFullDisk(cause: unknown): boolean {
+  const { errcode } = cause as { errcode?: number };
+  return errcode !== undefined && FULL_DISK_CODES.includes(errcode & 0xff);
+}
+
+/**
+ * Opens the database where the disk has no room for the file of shared memory (-shm, 32 KiB) that WAL mode needs: in exclusive mode SQLite keeps that index
+ * on the heap (sqlite.org/wal.html, section 8). What is committed can be read, so that the device serves; writes fail until there is room. Until the next
+ * start no other process can read the database.
+ */
+function openWithoutSharedMemory(path: string): DatabaseSync | undefined {
+  try {
+    return openAndMigrate(path, "PRAGMA locking_mode = EXCLUSIVE;");
+  } catch {
+    // The first failure says more.
+    return undefined;
+  }
+}
+
 function unusable(path: string, cause: unknown): SartorError {
   return new SartorError(
     "SRT_STATE_UNUSABLE",
@@ -68,9 +92,10 @@ function unusable(path: string, cause: unknown): SartorError {
   );
 }
 
-function openAndMigrate(path: string): DatabaseSync {
+function openAndMigrate(path: string, before = ""): DatabaseSync {
   const database = new DatabaseSync(path);
   try {
+    if (before !== "") database.exec(before);
     // FULL: an acknowledged write survives a power cut; the agent writes seldom enough to afford it.
     database.exec(
       "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 2000; PRAGMA cache_size = -256;",

@@ -15,13 +15,16 @@ describe("a bundle's manifest", () => {
   let controlPlane: TestControlPlane;
   let source: HttpBundleSource;
   let served: Uint8Array;
+  /** How often it is answered with other bytes before. */
+  let damaged: number;
   let tls: TlsIdentity;
   beforeEach(async () => {
     served = bytes;
+    damaged = 0;
     controlPlane = await TestControlPlane.start();
     controlPlane.intercept = (path: string, response: ServerResponse) => {
       if (path !== `/api/v1/bundles/${bundleId}/manifest`) return false;
-      response.end(served);
+      response.end(damaged-- > 0 ? Buffer.from(bytes).fill(32, 10, 11) : served);
       return true;
     };
     tls = new TlsIdentity({ ca: controlPlane.authority.root });
@@ -36,6 +39,15 @@ describe("a bundle's manifest", () => {
     const arrived = await source.fetchManifest(bundle, never);
     expect(Buffer.from(arrived.bytes)).toEqual(Buffer.from(bytes));
     expect(arrived.manifest).toMatchObject({ model: "tiny", version: "1.0.0" });
+  });
+
+  it("is fetched again where the way to it damaged it, twice at most", async () => {
+    damaged = 2;
+    const arrived = await source.fetchManifest(bundle, never);
+    expect(Buffer.from(arrived.bytes)).toEqual(Buffer.from(bytes));
+    damaged = 3;
+    await expect(source.fetchManifest(bundle, never)).rejects.toMatchObject({ code: "SRT_DIGEST_MISMATCH" });
+    expect(controlPlane.requests).toHaveLength(6);
   });
 
   it("is not read any further than its signed length", async () => {

@@ -85,6 +85,18 @@ export function readFloors(folder: string, isRunning: boolean): Map<string, numb
  * @param isRunning where no agent runs, a copy is read: opening the file itself would repair what the agent has to repair
  */
 export function readSettings(folder: string, isRunning: boolean): Map<string, unknown> {
+  try {
+    return readSettingsOf(folder, isRunning);
+  } catch (error) {
+    // An agent that started on a full disk keeps its database to itself.
+    if (!isRunning || (error as { errcode?: number }).errcode !== SQLITE_BUSY) throw error;
+    return readSettingsOf(folder, false);
+  }
+}
+
+const SQLITE_BUSY = 5;
+
+function readSettingsOf(folder: string, isRunning: boolean): Map<string, unknown> {
   const copy = mkdtempSync(join(tmpdir(), "sartor-look-"));
   const settings = new Map<string, unknown>();
   const from = isRunning ? folder : copy;

@@ -46,8 +46,8 @@ export interface KillOptions {
 }
 
 /** A device with both slots filled. */
-export async function startKillDevice(): Promise<FaultyDevice> {
-  const device = await FaultyDevice.create();
+export async function startKillDevice(stateFolder?: string): Promise<FaultyDevice> {
+  const device = await FaultyDevice.create(stateFolder);
   device.start();
   for (const bundle of GOOD.slice(0, 2)) {
     await device.orderNext(bundle);

@@ -2,17 +2,20 @@
  * `npm run faults -- [--cycles N] [--only KIND] [--seed S]`: injects faults as long as one likes, prints what was injected and what was violated, and ends with
  * 1 where anything was. The seed and the events that are printed then repeat it.
  */
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { startControlPlane } from "../support/control-plane.js";
 import { register } from "../support/registering.js";
 import { buildTinyClassifier } from "../support/tiny-model.js";
 import { startFaultyFleet } from "./faulty-fleet.js";
 import { runFleetKills } from "./fleet-kills.js";
+import { runFullDisk } from "./full-disk.js";
 import { runKills, startKillDevice } from "./kill.js";
 import { runBrokerFaults, runNudgeFaults, runReportFaults, startMessagesDevice } from "./messages.js";
 import { NETWORK_FAULTS, runNetworkFaults } from "./network.js";
 import { startNetworkFleet } from "./network-fleet.js";
 import { runServerFaults, startServerBench } from "./server.js";
+import { SMALL_DISK_BYTES, SmallDisk } from "./small-disk.js";
 import { runStateFaults, STATE_FAULTS } from "./state-faults.js";
 
 interface Outcome {
@@ -34,6 +37,21 @@ const KINDS: Readonly<Record<string, (cycles: number, seed: number) => Promise<O
     using(startKillDevice(), (device) =>
       runStateFaults(device, { seed, injections, kinds: STATE_FAULTS, onProgress: tell }),
     ),
+  /** A deployment on a device whose disk is full. */
+  disk: async (injections, seed) => {
+    const disk = SmallDisk.mount(SMALL_DISK_BYTES);
+    if (disk === undefined) {
+      process.stderr.write("LEFT OUT: disk. It mounts a small one, and that takes root\n");
+      return { injected: new Map(), violations: [] };
+    }
+    try {
+      return await using(startKillDevice(join(disk.folder, "state")), (device) =>
+        runFullDisk(device, disk, { seed, injections, onProgress: tell }),
+      );
+    } finally {
+      disk.unmount();
+    }
+  },
   /** A rollout to four devices over a bad line. */
   network: (cycles, seed) =>
     using(startNetworkFleet(4), (fleet) =>

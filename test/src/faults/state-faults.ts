@@ -54,15 +54,26 @@ export async function runStateFaults(device: FaultyDevice, options: StateFaultOp
       await device.kill();
       device.start();
     }
-    const report = await device.settled().catch(() => undefined);
-    if (report === undefined) {
-      wrong(`after ${kind} the deployment did not end: ${JSON.stringify(device.reported()).slice(0, 2_000)}`);
-      break;
-    }
-    await judge(device, watch, report, next, wrong);
+    await bringToRest(device, watch, next, kind, wrong);
     onProgress?.(run);
   }
   return run;
+}
+
+/** Waits, without any fault any more, until what was ordered is done, and looks whether all is as it has to be. */
+export async function bringToRest(
+  device: FaultyDevice,
+  watch: DeviceWatch,
+  next: (typeof GOOD)[number],
+  fault: string,
+  wrong: (what: string) => void,
+): Promise<void> {
+  const report = await device.settled().catch(() => undefined);
+  if (report === undefined) {
+    wrong(`after ${fault} the deployment did not end: ${JSON.stringify(device.reported()).slice(0, 2_000)}`);
+    return;
+  }
+  await judge(device, watch, report, next, wrong);
 }
 
 /** What failed under the fault is ordered again, and has to succeed then; a second deployment also clears what the fault left. */
