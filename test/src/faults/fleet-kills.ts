@@ -21,16 +21,17 @@ export interface FleetKillOptions {
   readonly seed: number;
   /** Kills in all, at least. */
   readonly injections: number;
+  readonly isOver?: () => boolean;
   readonly onProgress?: (run: FaultRun) => void;
 }
 
 /** Rollouts during which agents are killed; after each, everything that is promised is looked at. */
 export async function runFleetKills(fleet: FaultyFleet, options: FleetKillOptions): Promise<FaultRun> {
-  const { seed, injections, onProgress } = options;
+  const { seed, injections, isOver = () => false, onProgress } = options;
   const random = seededRandom(seed);
   const run = newRun(seed);
   const invariants = new FleetInvariants(fleet, run.violations);
-  while (total(run) < injections) {
+  while (total(run) < injections && !isOver()) {
     // A step comes once a rollout: most kills are at random.
     const fault = random() < 0.9 ? "killed at random" : drawOne(random, FLEET_KILLS);
     const wanted = await fleet.release();

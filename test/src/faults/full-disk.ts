@@ -22,6 +22,7 @@ export interface FullDiskOptions {
   readonly seed: number;
   readonly injections: number;
   readonly kinds?: readonly FullDiskFault[];
+  readonly isOver?: () => boolean;
   readonly onProgress?: (run: FaultRun) => void;
 }
 
@@ -30,11 +31,11 @@ export interface FullDiskOptions {
  * the full disk; once there is room again what was ordered is done.
  */
 export async function runFullDisk(device: FaultyDevice, disk: SmallDisk, options: FullDiskOptions): Promise<FaultRun> {
-  const { seed, injections, kinds = FULL_DISK_FAULTS, onProgress } = options;
+  const { seed, injections, kinds = FULL_DISK_FAULTS, isOver = () => false, onProgress } = options;
   const random = seededRandom(seed);
   const run = newRun(seed, device.events);
   const watch = new DeviceWatch(device, run);
-  while (total(run) < injections && run.violations.length === 0) {
+  while (total(run) < injections && run.violations.length === 0 && !isOver()) {
     const { serving } = await device.settled();
     const at = GOOD.findIndex(({ manifest }) => manifest.version === serving.version);
     const [before, next] = [GOOD[at], GOOD[(at + 1) % GOOD.length]];

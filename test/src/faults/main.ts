@@ -1,6 +1,6 @@
 /**
- * `npm run faults -- [--cycles N] [--only KIND] [--seed S]`: injects faults as long as one likes, prints what was injected and what was violated, and ends with
- * 1 where anything was. The seed and the events that are printed then repeat it.
+ * `npm run faults -- [--cycles N] [--only KIND] [--devices N] [--seed S]`: injects faults as long as one likes, prints what was injected and what was violated, and ends with
+ * 1 where anything was. SIGINT and SIGTERM end it after the cycle in hand. The seed and the events that are printed then repeat it.
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -24,21 +24,35 @@ interface Outcome {
   readonly events?: readonly string[];
 }
 
+/** How a kind is run. */
+interface RunOptions {
+  readonly cycles: number;
+  readonly seed: number;
+  /** Devices of a network that is bad. */
+  readonly devices: number;
+}
+
+let isInterrupted = false;
+/** Ends a run after the cycle in hand. */
+const isOver = () => isInterrupted;
+
 /** What can be run, and what one cycle of it is. */
-const KINDS: Readonly<Record<string, (cycles: number, seed: number) => Promise<Outcome>>> = {
+const KINDS: Readonly<Record<string, (options: RunOptions) => Promise<Outcome>>> = {
   /** A kill each. */
-  kill: (injections, seed) =>
-    using(startKillDevice(), (device) => runKills(device, { seed, injections, onProgress: tell })),
+  kill: ({ cycles: injections, seed }) =>
+    using(startKillDevice(), (device) => runKills(device, { seed, injections, isOver, onProgress: tell })),
   /** A kill each, of one of four devices of a real control plane. */
-  fleet: (injections, seed) =>
-    using(startFaultyFleet({ devices: 4 }), (fleet) => runFleetKills(fleet, { seed, injections, onProgress: tell })),
+  fleet: ({ cycles: injections, seed }) =>
+    using(startFaultyFleet({ devices: 4 }), (fleet) =>
+      runFleetKills(fleet, { seed, injections, isOver, onProgress: tell }),
+    ),
   /** A deployment on a device whose disk, files or clock are bad. */
-  state: (injections, seed) =>
+  state: ({ cycles: injections, seed }) =>
     using(startKillDevice(), (device) =>
-      runStateFaults(device, { seed, injections, kinds: STATE_FAULTS, onProgress: tell }),
+      runStateFaults(device, { seed, injections, kinds: STATE_FAULTS, isOver, onProgress: tell }),
     ),
   /** A deployment on a device whose disk is full. */
-  disk: async (injections, seed) => {
+  disk: async ({ cycles: injections, seed }) => {
     const disk = SmallDisk.mount(SMALL_DISK_BYTES);
     if (disk === undefined) {
       process.stderr.write("LEFT OUT: disk. It mounts a small one, and that takes root\n");
@@ -46,19 +60,19 @@ const KINDS: Readonly<Record<string, (cycles: number, seed: number) => Promise<O
     }
     try {
       return await using(startKillDevice(join(disk.folder, "state")), (device) =>
-        runFullDisk(device, disk, { seed, injections, onProgress: tell }),
+        runFullDisk(device, disk, { seed, injections, isOver, onProgress: tell }),
       );
     } finally {
       disk.unmount();
     }
   },
-  /** A rollout to four devices over a bad line. */
-  network: (cycles, seed) =>
-    using(startNetworkFleet(4), (fleet) =>
-      runNetworkFaults(fleet, { seed, cycles, faults: NETWORK_FAULTS, onCycle: tell }),
+  /** A rollout to all devices over a bad line. */
+  network: ({ cycles, seed, devices }) =>
+    using(startNetworkFleet(devices), (fleet) =>
+      runNetworkFaults(fleet, { seed, cycles, faults: NETWORK_FAULTS, isOver, onCycle: tell }),
     ),
   /** A hundred hints, a hundred reports, and a killed broker. */
-  messages: async (cycles, seed) => {
+  messages: async ({ cycles, seed }) => {
     const hints = await using(startMessagesDevice(), async (device) => [
       await runNudgeFaults(device, { seed, injections: 100 * cycles }),
       await runBrokerFaults(device, { seed, injections: cycles }),
@@ -74,7 +88,7 @@ const KINDS: Readonly<Record<string, (cycles: number, seed: number) => Promise<O
     };
   },
   /** A control plane that is killed or restarted in the middle of a rollout. */
-  server: (injections, seed) =>
+  server: ({ cycles: injections, seed }) =>
     using(startServerBench(), (bench) => runServerFaults(bench, { seed, injections, onRollout: tell })),
 };
 
@@ -104,16 +118,27 @@ async function main(): Promise<number> {
     options: {
       cycles: { type: "string", default: "20" },
       only: { type: "string" },
+      devices: { type: "string", default: "4" },
       seed: { type: "string", default: String(Math.floor(Math.random() * 2 ** 31)) },
     },
   });
   const cycles = Number(values.cycles);
   const seed = Number(values.seed);
+  const devices = Number(values.devices);
   const kinds = Object.keys(KINDS).filter((kind) => values.only === undefined || values.only === kind);
-  if (!Number.isSafeInteger(cycles) || cycles < 1 || !Number.isSafeInteger(seed) || kinds.length === 0) {
-    process.stderr.write(`npm run faults -- [--cycles N] [--only ${Object.keys(KINDS).join("|")}] [--seed S]\n`);
+  if (
+    !Number.isSafeInteger(cycles) ||
+    cycles < 1 ||
+    !Number.isSafeInteger(seed) ||
+    !(devices >= 1 && devices <= 32) ||
+    kinds.length === 0
+  ) {
+    process.stderr.write(
+      `npm run faults -- [--cycles N] [--only ${Object.keys(KINDS).join("|")}] [--devices N] [--seed S]\n`,
+    );
     return 2;
   }
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => (isInterrupted = true));
   let isViolated = false;
   for (const kind of kinds) {
     const began = performance.now();
@@ -121,7 +146,7 @@ async function main(): Promise<number> {
       injected,
       violations,
       events = [],
-    } = await (KINDS[kind] as NonNullable<(typeof KINDS)[string]>)(cycles, seed);
+    } = await (KINDS[kind] as NonNullable<(typeof KINDS)[string]>)({ cycles, seed, devices });
     const seconds = ((performance.now() - began) / 1_000).toFixed(0);
     process.stdout.write(`\n${kind}, seed ${seed}, ${seconds} s, ${violations.length} violations\n`);
     for (const [fault, count] of [...injected].sort())
