@@ -1,5 +1,5 @@
 import type { LoginOptions, Who } from "@sartor/shared/protocol";
-import { useCallback, useEffect, useState } from "preact/hooks";
+import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import {
   ApiError,
   Connection,
@@ -14,6 +14,7 @@ import {
   type ShownError,
   storeToken,
   takeToken,
+  useEpoch,
   WhoContext,
 } from "./api/index.js";
 import { Shell } from "./pages/shell.js";
@@ -105,10 +106,37 @@ export function App() {
   return (
     <WhoContext.Provider value={session.who}>
       <ConnectionContext.Provider value={connection}>
+        <KeepWho
+          credential={session.credential}
+          onWho={(who) => setSession((now) => (now.state === "in" ? { ...now, who } : now))}
+        />
         <Shell onSignOut={signOut} />
       </ConnectionContext.Provider>
     </WhoContext.Provider>
   );
+}
+
+interface KeepWhoProps {
+  readonly credential: Credential;
+  readonly onWho: (who: Who) => void;
+}
+
+/** Asks anew who one is whenever events may have been missed: role and groups may be others since. */
+function KeepWho({ credential, onWho }: KeepWhoProps) {
+  const epoch = useEpoch();
+  const newest = useRef(onWho);
+  newest.current = onWho;
+  useEffect(() => {
+    if (epoch === 0) return;
+    let current = true;
+    lookUp(credential.kind === "token" ? credential.token : null).then((found) => {
+      if (current && found.state === "in" && found.who !== null) newest.current(found.who);
+    });
+    return () => {
+      current = false;
+    };
+  }, [epoch, credential]);
+  return null;
 }
 
 /** Who a tab's token stands for, or else the browser's cookie. */

@@ -19,7 +19,23 @@ export function useAllowed(needed: Role): boolean {
   return who === null || ORDER[who.role] >= ORDER[needed];
 }
 
+/** Tells whether whoever is signed in is for all groups of devices: what concerns them all at once is for nobody else. */
+export function useForAllGroups(): boolean {
+  const who = useContext(WhoContext);
+  return who === null || who.groups === null;
+}
+
+/** Properties of {@link Allowed}. */
+export interface AllowedProps {
+  readonly to: Role;
+  /** It concerns all groups of devices at once. */
+  readonly allGroups?: boolean;
+  readonly children: ComponentChildren;
+}
+
 /** Shows what only some may do to those who may. */
-export function Allowed({ to, children }: { readonly to: Role; readonly children: ComponentChildren }) {
-  return useAllowed(to) ? children : null;
+export function Allowed({ to, allGroups, children }: AllowedProps) {
+  const isAllowed = useAllowed(to);
+  const isForAll = useForAllGroups();
+  return isAllowed && (isForAll || allGroups !== true) ? children : null;
 }

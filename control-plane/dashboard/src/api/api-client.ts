@@ -1,4 +1,5 @@
 import type {
+  DeviceChange,
   DeviceDeploymentView,
   DeviceDetail,
   DeviceEventsReply,
@@ -60,6 +61,11 @@ export class ApiClient {
 
   device(deviceId: string, signal: AbortSignal): Promise<DeviceDetail> {
     return this.#transport.request("GET", `/api/v1/devices/${encodeURIComponent(deviceId)}`, signal);
+  }
+
+  /** Changes a device's name, or moves it into another group. */
+  changeDevice(deviceId: string, change: DeviceChange, signal: AbortSignal): Promise<DeviceDetail> {
+    return this.#transport.request("PATCH", `/api/v1/devices/${encodeURIComponent(deviceId)}`, signal, change);
   }
 
   /** The newest things that a device told, newest first. */

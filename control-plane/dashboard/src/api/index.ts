@@ -1,4 +1,4 @@
-export { Allowed, useAllowed, useWho, WhoContext } from "./allowed.js";
+export { Allowed, useAllowed, useForAllGroups, useWho, WhoContext } from "./allowed.js";
 export type { ApiClient } from "./api-client.js";
 export { ApiError, actionOf, errorOfFailure, knownError, type ShownError } from "./api-error.js";
 export { Connection } from "./connection.js";
@@ -14,6 +14,7 @@ export {
   ConnectionContext,
   type Resource,
   useConnection,
+  useEpoch,
   useFleet,
   useLiveEvents,
   useLiveState,

@@ -21,9 +21,19 @@ export function RoleNote({ needed, what }: RoleNoteProps) {
   );
 }
 
-/** What stands in the place of a page that somebody may not see. */
+/** What stands in the place of a page that somebody may not see: their role is too low, or for some groups of devices only. */
 export function RolePage({ needed, what }: RoleNoteProps) {
   const who = useWho();
+  const allowed = useAllowed(needed);
+  if (allowed && who !== null) {
+    return (
+      <EmptyState title={`${what} is for who is for all groups of devices`}>
+        <p>
+          Your role is {who.role}, for {who.groups?.join(", ") || "no group"}. Ask an admin of all groups.
+        </p>
+      </EmptyState>
+    );
+  }
   return (
     <EmptyState title={`${what} is for the role ${needed}`}>
       <p>Your role is {who?.role ?? "not known"}. Ask an admin, who can change it on the page People.</p>

@@ -18,6 +18,7 @@ import { DeviceHardware } from "./device-hardware.js";
 import { DeviceRunning } from "./device-running.js";
 import { DeviceTelemetry } from "./device-telemetry.js";
 import { DeviceIdentity } from "./enrolment/index.js";
+import { DeviceGroup } from "./groups/index.js";
 import { OrdersRefused } from "./orders-refused.js";
 import { DeviceTailoring } from "./tuning/index.js";
 import { useTitle } from "./use-title.js";
@@ -39,6 +40,7 @@ export function DevicePage({ deviceId, query }: { readonly deviceId: string; rea
   useLiveEvents((event) => {
     const concerns =
       (event.type === "device" && event.device.deviceId === deviceId) ||
+      (event.type === "device_removed" && event.deviceId === deviceId) ||
       (event.type === "deployment" && event.deployment.deviceId === deviceId);
     if (!concerns || timer.current !== undefined) return;
     timer.current = setTimeout(() => {
@@ -55,12 +57,18 @@ export function DevicePage({ deviceId, query }: { readonly deviceId: string; rea
       </nav>
       {error === null ? null : <ErrorNote error={error} title="This device cannot be read" />}
       {device === null && error === null ? <Loading what="the device" rows={10} /> : null}
-      {device === null ? null : <DeviceBody device={device} query={query} />}
+      {device === null ? null : <DeviceBody device={device} query={query} onMoved={reload} />}
     </div>
   );
 }
 
-function DeviceBody({ device, query }: { readonly device: DeviceDetail; readonly query: URLSearchParams }) {
+interface DeviceBodyProps {
+  readonly device: DeviceDetail;
+  readonly query: URLSearchParams;
+  readonly onMoved: () => void;
+}
+
+function DeviceBody({ device, query, onMoved }: DeviceBodyProps) {
   const invalid = Object.entries(device.invalidMessages);
   return (
     <>
@@ -77,6 +85,7 @@ function DeviceBody({ device, query }: { readonly device: DeviceDetail; readonly
           {device.board ?? "no inventory yet"} · <code>{device.deviceId}</code> · last seen{" "}
           <Ago at={device.lastSeenAt} />
         </span>
+        <DeviceGroup device={device} onMoved={onMoved} />
       </div>
       <p class="visually-hidden" role="status">
         {announcement(device)}

@@ -49,8 +49,26 @@ function Deployment({ device }: { readonly device: DeviceSummary }) {
   );
 }
 
-/** Columns of the fleet's table. */
-export const FLEET_COLUMNS: readonly Column<DeviceSummary>[] = [
+const GROUP_COLUMN: Column<DeviceSummary> = {
+  id: "group",
+  header: "Group",
+  hint: "Where the device belongs",
+  width: 12,
+  priority: 2,
+  sortValue: (device) => device.group,
+  render: (device) => (
+    <span class="cut" title={device.group}>
+      {device.group}
+    </span>
+  ),
+};
+
+/** Columns of the fleet's table. @param withGroups whether there is more than one group */
+export function fleetColumns(withGroups: boolean): readonly Column<DeviceSummary>[] {
+  return withGroups ? COLUMNS_WITH_GROUP : FLEET_COLUMNS;
+}
+
+const FLEET_COLUMNS: readonly Column<DeviceSummary>[] = [
   {
     id: "name",
     header: "Device",
@@ -193,3 +211,5 @@ export const FLEET_COLUMNS: readonly Column<DeviceSummary>[] = [
     render: (device) => <Ago at={device.lastSeenAt} />,
   },
 ];
+
+const COLUMNS_WITH_GROUP = [...FLEET_COLUMNS.slice(0, 1), GROUP_COLUMN, ...FLEET_COLUMNS.slice(1)];

@@ -30,6 +30,7 @@ function searchText(device: DeviceSummary): string {
   return [
     device.name,
     device.deviceId,
+    device.group,
     device.board,
     device.architecture,
     device.emulated ? "emulated" : "",
@@ -45,11 +46,16 @@ function searchText(device: DeviceSummary): string {
     .toLowerCase();
 }
 
-/** The devices of a view in which every word of the search occurs somewhere. */
-export function filterFleet(devices: readonly DeviceSummary[], view: FleetView, search: string): DeviceSummary[] {
+/** The devices of a view, and of a group unless it is null, in which every word of the search occurs somewhere. */
+export function filterFleet(
+  devices: readonly DeviceSummary[],
+  view: FleetView,
+  search: string,
+  group: string | null = null,
+): DeviceSummary[] {
   const wanted = search.toLowerCase().split(/\s+/).filter(Boolean);
   return devices.filter((device) => {
-    if (!isInView(device, view)) return false;
+    if (!isInView(device, view) || (group !== null && device.group !== group)) return false;
     if (wanted.length === 0) return true;
     const text = searchText(device);
     return wanted.every((word) => text.includes(word));

@@ -5,8 +5,9 @@ import { EmptyState, ErrorNote, Loading, VirtualTable } from "../components/inde
 import { formatCount } from "../format/index.js";
 import { devicePath, navigate, replaceQuery } from "../router/index.js";
 import { EnrolDevice, WaitingLink } from "./enrolment/index.js";
-import { FLEET_COLUMNS } from "./fleet-columns.js";
+import { fleetColumns } from "./fleet-columns.js";
 import { FLEET_VIEWS, type FleetView, filterFleet, fleetViewOf } from "./fleet-filter.js";
+import { groupsOf, type KnownGroup } from "./groups/index.js";
 import { keepSorting, sortingOf } from "./query-sorting.js";
 import { useTitle } from "./use-title.js";
 
@@ -19,7 +20,10 @@ export function FleetPage({ query }: { readonly query: URLSearchParams }) {
   const fleet = useFleet();
   const view = fleetViewOf(query.get("show"));
   const search = query.get("search") ?? "";
-  const rows = useMemo(() => filterFleet(fleet.devices, view, search), [fleet.devices, view, search]);
+  const group = query.get("group");
+  const rows = useMemo(() => filterFleet(fleet.devices, view, search, group), [fleet.devices, view, search, group]);
+  const groups = useMemo(() => groupsOf(fleet.devices), [fleet.devices]);
+  const manyGroups = groups.length > 1;
   const counts = useMemo(() => countFleet(fleet.devices), [fleet.devices]);
   const hasDevices = fleet.devices.length > 0;
 
@@ -28,6 +32,7 @@ export function FleetPage({ query }: { readonly query: URLSearchParams }) {
       <div class="page-head">
         <h1>Fleet</h1>
         <ViewChoice counts={counts} view={view} complete={fleet.complete} />
+        {manyGroups || group !== null ? <GroupChoice groups={groups} chosen={group} /> : null}
         <input
           type="search"
           class="search"
@@ -46,7 +51,7 @@ export function FleetPage({ query }: { readonly query: URLSearchParams }) {
       {!hasDevices && fleet.complete ? <NoDevices /> : null}
       {hasDevices && rows.length === 0 ? (
         <EmptyState title="No device fits this filter">
-          <button type="button" onClick={() => replaceQuery({ search: null, show: null })}>
+          <button type="button" onClick={() => replaceQuery({ search: null, show: null, group: null })}>
             Show all {formatCount(counts.total)}
           </button>
         </EmptyState>
@@ -54,7 +59,7 @@ export function FleetPage({ query }: { readonly query: URLSearchParams }) {
       {rows.length > 0 ? (
         <VirtualTable
           label="Devices"
-          columns={FLEET_COLUMNS}
+          columns={fleetColumns(manyGroups)}
           rows={rows}
           keyOf={keyOf}
           sorting={sortingOf(query, { column: "name", descending: false })}
@@ -63,6 +68,31 @@ export function FleetPage({ query }: { readonly query: URLSearchParams }) {
         />
       ) : null}
     </div>
+  );
+}
+
+interface GroupChoiceProps {
+  readonly groups: readonly KnownGroup[];
+  readonly chosen: string | null;
+}
+
+/** One group, or all. One that has no devices any more is still what the address says. */
+function GroupChoice({ groups, chosen }: GroupChoiceProps) {
+  const isKnown = chosen === null || groups.some(({ group }) => group === chosen);
+  return (
+    <select
+      aria-label="Group"
+      value={chosen ?? ""}
+      onChange={(event) => replaceQuery({ group: event.currentTarget.value || null })}
+    >
+      <option value="">all groups</option>
+      {groups.map(({ group, devices }) => (
+        <option key={group} value={group}>
+          {group} ({formatCount(devices)})
+        </option>
+      ))}
+      {isKnown ? null : <option value={chosen}>{chosen} (0)</option>}
+    </select>
   );
 }
 

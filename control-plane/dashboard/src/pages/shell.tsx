@@ -6,6 +6,7 @@ import { AuditPage } from "./audit/index.js";
 import { DevicePage } from "./device-page.js";
 import { EnrolmentPage } from "./enrolment/index.js";
 import { FleetPage } from "./fleet-page.js";
+import { scopeWords } from "./groups/index.js";
 import { ModelsPage } from "./models-page.js";
 import { PeoplePage } from "./people/index.js";
 import { RolloutPage } from "./rollout-page.js";
@@ -42,7 +43,7 @@ export function Shell({ onSignOut }: { readonly onSignOut: () => void }) {
           <Link to="/trust" current={route.page === "trust"}>
             Trust
           </Link>
-          <Allowed to="admin">
+          <Allowed to="admin" allGroups>
             <Link to="/people" current={route.page === "people"}>
               People
             </Link>
@@ -120,9 +121,13 @@ function SignedIn({ current }: { readonly current: boolean }) {
       to="/account"
       current={current}
       class="muted small signed-in"
-      title={who === null ? "My account" : `My account: signed in as ${who.name}, with the role ${who.role}`}
+      title={
+        who === null
+          ? "My account"
+          : `My account: signed in as ${who.name}, with the role ${who.role}, for ${scopeWords(who.groups)}`
+      }
     >
-      {who === null ? "My account" : `${who.name} · ${who.role}`}
+      {who === null ? "My account" : [who.name, who.role, ...(who.groups ?? [])].join(" · ")}
     </Link>
   );
 }

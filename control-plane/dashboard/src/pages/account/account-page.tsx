@@ -3,6 +3,7 @@ import { useState } from "preact/hooks";
 import { useAction, useConnection, useWho } from "../../api/index.js";
 import { ConfirmDialog, EmptyState, ErrorNote, Facts, Panel, PasswordField, Until } from "../../components/index.js";
 import { formatMoment } from "../../format/index.js";
+import { scopeWords } from "../groups/index.js";
 import { useTitle } from "../use-title.js";
 
 const KINDS: Readonly<Record<Who["kind"], string>> = {
@@ -31,6 +32,7 @@ export function AccountPage({ onSignOut }: { readonly onSignOut: () => void }) {
               facts={[
                 ["Name", who.name],
                 ["Role", who.role],
+                ["Devices of", scopeWords(who.groups)],
                 ["Signed in as", KINDS[who.kind]],
                 ["Limited to", who.scopes?.join(", ")],
               ]}
@@ -48,7 +50,7 @@ function Sessions({ who, onSignOut }: { readonly who: Who; readonly onSignOut: (
   const { client } = useConnection();
   const [asking, setAsking] = useState(false);
   const end = useAction((userName: string, signal) => client.people.endSessions(userName, signal), onSignOut);
-  const mayEndAll = who.kind === "user" && who.role === "admin";
+  const mayEndAll = who.kind === "user" && who.role === "admin" && who.groups === null;
   return (
     <Panel title="Sessions">
       {who.expiresAt === null ? (

@@ -1,6 +1,6 @@
 import type { AuditEntry } from "@sartor/shared/protocol";
 import { useMemo } from "preact/hooks";
-import { useAllowed } from "../../api/index.js";
+import { useAllowed, useForAllGroups } from "../../api/index.js";
 import { DataTable, EmptyState, ErrorNote, Loading, Panel, RolePage, Select } from "../../components/index.js";
 import { formatCount, plural } from "../../format/index.js";
 import { replaceQuery } from "../../router/index.js";
@@ -15,7 +15,8 @@ const keyOf = ({ sequence }: AuditEntry) => String(sequence);
 /** Who did what, the newest first. */
 export function AuditPage({ query }: { readonly query: URLSearchParams }) {
   useTitle("Audit log");
-  const allowed = useAllowed("admin");
+  const isAdmin = useAllowed("admin");
+  const allowed = useForAllGroups() && isAdmin;
   return (
     <div class="page">
       <div class="page-head">

@@ -6,7 +6,7 @@ const ACTIONS: Readonly<Record<string, string>> = {
   "DELETE /api/v1/api-tokens/:tokenId": "revoke an API token",
   "POST /api/v1/builds/:buildId/cancel": "cancel a build",
   "POST /api/v1/certificates/servers": "make a server certificate",
-  "PATCH /api/v1/devices/:deviceId": "rename a device",
+  "PATCH /api/v1/devices/:deviceId": "change a device",
   "DELETE /api/v1/devices/:deviceId": "remove a device",
   "POST /api/v1/devices/:deviceId/revoke": "revoke a device",
   "POST /api/v1/devices/:deviceId/tunings": "measure on a device",

@@ -12,6 +12,8 @@ export interface EnrolmentChoices {
   readonly otherHardware: string;
   readonly note: string;
   readonly replaces: string;
+  /** Where the device belongs; empty: where the control plane puts it. */
+  readonly group: string;
   readonly offlineSite: boolean;
 }
 
@@ -22,6 +24,7 @@ export const FIRST_ENROLMENT: EnrolmentChoices = {
   otherHardware: "",
   note: "",
   replaces: "",
+  group: "",
   offlineSite: false,
 };
 
@@ -47,12 +50,14 @@ export function toTokenRequest(choices: EnrolmentChoices): EnrolmentTokenRequest
   const hardware = hardwareOf(choices);
   const note = choices.note.trim();
   const replaces = choices.replaces.trim();
+  const group = choices.group.trim();
   return {
     lifetimeSeconds: Number(choices.lifetimeSeconds),
     offlineSite: choices.offlineSite,
     ...(hardware.length === 0 ? {} : { hardware }),
     ...(note === "" ? {} : { note }),
-    ...(replaces === "" ? {} : { replaces }),
+    // What replaces a device stays in its group.
+    ...(replaces !== "" ? { replaces } : group === "" ? {} : { group }),
   };
 }
 

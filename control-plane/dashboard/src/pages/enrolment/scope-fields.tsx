@@ -1,5 +1,6 @@
-import { Allowed } from "../../api/index.js";
+import { Allowed, useWho } from "../../api/index.js";
 import { Check, Select, TextField } from "../../components/index.js";
+import { GroupField } from "../groups/index.js";
 import { COMMON_HARDWARE, type EnrolmentChoices } from "./enrolment-request.js";
 
 /** Properties of the {@link ScopeFields}. */
@@ -20,6 +21,8 @@ export function ScopeFields({ choices, change, lifetimes, what, anyHardware }: S
     on ? next.add(hardware) : next.delete(hardware);
     change({ hardware: next });
   };
+  const own = useWho()?.groups ?? null;
+  const only = own?.length === 1 ? own[0] : undefined;
   return (
     <>
       <div class="form-grid">
@@ -37,6 +40,20 @@ export function ScopeFields({ choices, change, lifetimes, what, anyHardware }: S
           maximumLength={256}
           onChange={(note) => change({ note })}
         />
+        {choices.replaces.trim() === "" ? (
+          <GroupField
+            label="Group"
+            hint={
+              own === null
+                ? "Where the device belongs; a group exists by being named."
+                : `One of those that you are for: ${own.join(", ")}.`
+            }
+            value={choices.group}
+            placeholder={only ?? "default"}
+            required={own !== null && only === undefined}
+            onChange={(group) => change({ group })}
+          />
+        ) : null}
         <Allowed to="admin">
           <TextField
             label="Replaces device"

@@ -2,6 +2,7 @@ import type { ApiScope, ApiTokenReply, Role } from "@sartor/shared/protocol";
 import { useState } from "preact/hooks";
 import { useAction, useConnection } from "../../api/index.js";
 import { Check, FormDialog, NumberField, Select, TextField } from "../../components/index.js";
+import { parseGroups, ScopeField } from "../groups/index.js";
 import { SCOPES } from "./api-token-state.js";
 import { ROLE_OPTIONS } from "./role-words.js";
 
@@ -18,6 +19,8 @@ export function ApiTokenDialog({ onDone, onClose }: ApiTokenDialogProps) {
   const [role, setRole] = useState<Role>("viewer");
   const [days, setDays] = useState("90");
   const [scopes, setScopes] = useState<ReadonlySet<ApiScope>>(new Set());
+  const [groups, setGroups] = useState("");
+  const named = parseGroups(groups);
   const make = useAction(
     (_: null, signal) =>
       client.people.createApiToken(
@@ -25,6 +28,7 @@ export function ApiTokenDialog({ onDone, onClose }: ApiTokenDialogProps) {
           name: name.trim(),
           role,
           lifetimeDays: Number(days),
+          ...(named === null ? {} : { groups: named }),
           ...(scopes.size === 0 ? {} : { scopes: SCOPES.filter((scope) => scopes.has(scope)) }),
         },
         signal,
@@ -66,6 +70,7 @@ export function ApiTokenDialog({ onDone, onClose }: ApiTokenDialogProps) {
         value={days}
         onChange={setDays}
       />
+      <ScopeField of="the program" value={groups} onChange={setGroups} />
       <fieldset class="choices">
         <legend>Only for</legend>
         <div class="check-row">

@@ -16,6 +16,7 @@ import {
   useNow,
 } from "../../components/index.js";
 import { formatMoment, UNKNOWN } from "../../format/index.js";
+import { scopeWords } from "../groups/index.js";
 import { ApiTokenDialog } from "./api-token-dialog.js";
 import { sortTokens, tokenState } from "./api-token-state.js";
 
@@ -104,10 +105,12 @@ function columnsOf(now: number, onRevoke: (token: ApiTokenView) => void): DataCo
     },
     {
       header: "May",
-      render: ({ role, scopes }) => (
+      render: ({ role, scopes, groups }) => (
         <span class="two-lines">
           <span>{role}</span>
-          <span class="second">{scopes === null ? "everywhere" : scopes.join(", ")}</span>
+          <span class="second">
+            {scopes === null ? "everywhere" : scopes.join(", ")}, {scopeWords(groups)}
+          </span>
         </span>
       ),
     },

@@ -1,4 +1,4 @@
-import { useAllowed } from "../../api/index.js";
+import { useAllowed, useForAllGroups } from "../../api/index.js";
 import { RolePage, Tabs } from "../../components/index.js";
 import { Link, PEOPLE_PARTS, type PeoplePart, peoplePath } from "../../router/index.js";
 import { useTitle } from "../use-title.js";
@@ -11,7 +11,8 @@ const TITLES: Readonly<Record<PeoplePart, string>> = { users: "Users", "api-toke
 /** Who may do what here: people and programs. Devices are let in elsewhere. */
 export function PeoplePage({ part }: { readonly part: PeoplePart }) {
   useTitle("People");
-  const allowed = useAllowed("admin");
+  const isAdmin = useAllowed("admin");
+  const allowed = useForAllGroups() && isAdmin;
   return (
     <div class="page">
       <div class="page-head">

@@ -2,10 +2,11 @@ import type { Role, UserView } from "@sartor/shared/protocol";
 import { useState } from "preact/hooks";
 import { useAction, useConnection } from "../../api/index.js";
 import { FormDialog, PasswordField, Select, TextField } from "../../components/index.js";
+import { parseGroups, ScopeField } from "../groups/index.js";
 import { PASSWORD_HINT, ROLE_OPTIONS } from "./role-words.js";
 
 /** What can be done to a user. */
-export type UserDeed = "role" | "password" | "disable" | "enable" | "log-out" | "remove";
+export type UserDeed = "role" | "groups" | "password" | "disable" | "enable" | "log-out" | "remove";
 
 interface DoneProps {
   /** Told what was done, in a sentence. */
@@ -18,9 +19,11 @@ export function AddUserDialog({ onDone, onClose }: DoneProps) {
   const { client } = useConnection();
   const [userName, setUserName] = useState("");
   const [role, setRole] = useState<Role>("viewer");
+  const [groups, setGroups] = useState("");
   const [password, setPassword] = useState("");
   const add = useAction(
-    (_: null, signal) => client.people.addUser({ userName: userName.trim(), role, password }, signal),
+    (_: null, signal) =>
+      client.people.addUser({ userName: userName.trim(), role, password, groups: parseGroups(groups) }, signal),
     (user) => onDone(`${user.userName} was added as ${user.role}.`),
   );
   return (
@@ -42,6 +45,7 @@ export function AddUserDialog({ onDone, onClose }: DoneProps) {
         onChange={setUserName}
       />
       <Select label="Role" value={role} options={ROLE_OPTIONS} onChange={setRole} />
+      <ScopeField of="the user" value={groups} onChange={setGroups} />
       <PasswordField
         label="First password"
         hint={`${PASSWORD_HINT} Tell it by a safe way; it can be changed under the own name.`}
@@ -73,6 +77,13 @@ function textOf(deed: UserDeed, name: string): DeedText {
         submit: "Change",
         text: "It counts from now on.",
         done: "has another role now",
+      };
+    case "groups":
+      return {
+        title: `Groups of ${name}`,
+        submit: "Change",
+        text: "It counts from now on; open pages begin anew.",
+        done: "is for other groups now",
       };
     case "password":
       return {
@@ -112,6 +123,7 @@ export function UserDialog({ deed, user, onDone, onClose }: UserDialogProps) {
   const { client } = useConnection();
   const { userName } = user;
   const [role, setRole] = useState<Role>(user.role);
+  const [groups, setGroups] = useState(user.groups?.join(" ") ?? "");
   const [password, setPassword] = useState("");
   const { title, submit, text, done } = textOf(deed, userName);
   const action = useAction(
@@ -120,6 +132,8 @@ export function UserDialog({ deed, user, onDone, onClose }: UserDialogProps) {
       switch (deed) {
         case "role":
           return people.changeUser(userName, { role }, signal);
+        case "groups":
+          return people.changeUser(userName, { groups: parseGroups(groups) }, signal);
         case "password":
           return people.changeUser(userName, { password }, signal);
         case "disable":
@@ -144,6 +158,7 @@ export function UserDialog({ deed, user, onDone, onClose }: UserDialogProps) {
       onClose={onClose}
     >
       {deed === "role" ? <Select label="Role" value={role} options={ROLE_OPTIONS} onChange={setRole} /> : null}
+      {deed === "groups" ? <ScopeField of={userName} value={groups} onChange={setGroups} /> : null}
       {deed === "password" ? (
         <PasswordField
           label="New password"

@@ -12,6 +12,7 @@ import {
   Panel,
 } from "../../components/index.js";
 import { formatCount } from "../../format/index.js";
+import { scopeWords } from "../groups/index.js";
 import { AddUserDialog, type UserDeed, UserDialog } from "./user-dialogs.js";
 
 const keyOf = ({ userName }: UserView) => userName;
@@ -97,9 +98,10 @@ function columnsOf(own: string | null, ask: (deed: UserDeed, user: UserView) => 
     },
     {
       header: "Role",
-      render: ({ role, disabled }) => (
+      render: ({ role, groups, disabled }) => (
         <span class="two-lines">
           <span>{role}</span>
+          <span class="second">{scopeWords(groups)}</span>
           {disabled ? <Badge tone="warn">disabled</Badge> : null}
         </span>
       ),
@@ -130,6 +132,7 @@ function Deeds({ user, ask }: DeedsProps) {
   const { userName, login, disabled, sessions } = user;
   const deeds: readonly (readonly [UserDeed, string, string, string | null])[] = [
     ["role", "Role", `Change the role of ${userName}`, login === "oidc" ? BY_PROVIDER : null],
+    ["groups", "Groups", `Change the groups of ${userName}`, login === "oidc" ? BY_PROVIDER : null],
     ["password", "Password", `Reset the password of ${userName}`, login === "oidc" ? BY_PROVIDER : null],
     [
       "log-out",

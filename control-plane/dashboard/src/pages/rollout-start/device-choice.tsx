@@ -1,8 +1,10 @@
 import type { DeviceSummary } from "@sartor/shared/protocol";
 import { useMemo, useState } from "preact/hooks";
+import { useWho } from "../../api/index.js";
 import { Check, EmptyState, Panel } from "../../components/index.js";
 import { formatCount, plural } from "../../format/index.js";
 import { filterFleet } from "../fleet-filter.js";
+import { groupsOf } from "../groups/index.js";
 import type { RolloutChoices } from "./rollout-request.js";
 
 /** Properties of a {@link DeviceChoice}. */
@@ -15,7 +17,7 @@ export interface DeviceChoiceProps {
 /** Devices listed at once; a search finds the others. */
 const LISTED = 100;
 
-/** To whom a rollout goes: everyone, or those that are ticked. */
+/** To whom a rollout goes: everyone, some groups, or the devices that are ticked. */
 export function DeviceChoice({ devices, choices, change }: DeviceChoiceProps) {
   const [search, setSearch] = useState("");
   const found = useMemo(() => filterFleet(devices, "all", search), [devices, search]);
@@ -24,17 +26,42 @@ export function DeviceChoice({ devices, choices, change }: DeviceChoiceProps) {
     for (const id of deviceIds) on ? next.add(id) : next.delete(id);
     change({ deviceIds: next });
   };
+  const { whom } = choices;
+  const groups = useMemo(() => groupsOf(devices), [devices]);
+  const own = useWho()?.groups ?? null;
   return (
     <Panel title="To whom">
       <fieldset class="choice" aria-label="Which devices">
-        <button type="button" aria-pressed={choices.everyone} onClick={() => change({ everyone: true })}>
-          All <b>{formatCount(devices.length)}</b> devices
+        <button type="button" aria-pressed={whom === "everyone"} onClick={() => change({ whom: "everyone" })}>
+          All <b>{formatCount(devices.length)}</b> devices{own === null ? "" : ` of ${own.join(", ")}`}
         </button>
-        <button type="button" aria-pressed={!choices.everyone} onClick={() => change({ everyone: false })}>
-          Selected devices{choices.everyone ? "" : `: ${choices.deviceIds.size}`}
+        {groups.length > 1 ? (
+          <button type="button" aria-pressed={whom === "groups"} onClick={() => change({ whom: "groups" })}>
+            Groups{whom === "groups" ? `: ${choices.groups.size}` : ""}
+          </button>
+        ) : null}
+        <button type="button" aria-pressed={whom === "devices"} onClick={() => change({ whom: "devices" })}>
+          Selected devices{whom === "devices" ? `: ${choices.deviceIds.size}` : ""}
         </button>
       </fieldset>
-      {choices.everyone ? null : (
+      {whom === "groups" ? (
+        <div class="check-grid">
+          {groups.map(({ group, devices: count }) => (
+            <Check
+              key={group}
+              label={group}
+              hint={plural(count, "device", "devices")}
+              checked={choices.groups.has(group)}
+              onChange={(on) => {
+                const next = new Set(choices.groups);
+                on ? next.add(group) : next.delete(group);
+                change({ groups: next });
+              }}
+            />
+          ))}
+        </div>
+      ) : null}
+      {whom !== "devices" ? null : (
         <div class="device-choice">
           <div class="device-choice-head">
             <input

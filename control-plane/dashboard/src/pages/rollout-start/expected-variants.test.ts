@@ -1,9 +1,9 @@
 import type { DeviceSummary, TailoringPlan } from "@sartor/shared/protocol";
 import { describe, expect, it } from "vitest";
-import type { DeviceGroup } from "../tailoring/index.js";
+import type { DeviceKind } from "../tailoring/index.js";
 import { expectVariants } from "./expected-variants.js";
 
-const group = (key: string, size: number): DeviceGroup => {
+const group = (key: string, size: number): DeviceKind => {
   const devices = Array.from({ length: size }, (_, index) => ({ deviceId: `${key}-${index}` }) as DeviceSummary);
   return { key, board: key, emulated: false, devices, sample: devices[0] as DeviceSummary };
 };

@@ -1,5 +1,5 @@
 import type { TailoringPlan } from "@sartor/shared/protocol";
-import { chosenOf, type DeviceGroup } from "../tailoring/index.js";
+import { chosenOf, type DeviceKind } from "../tailoring/index.js";
 
 /** What a rollout would bring, as far as plans have come. */
 export interface Expected {
@@ -14,8 +14,8 @@ export interface Expected {
 /** Counts what devices would get: one plan speaks for all devices of its group. */
 export function expectVariants(
   total: number,
-  groups: readonly DeviceGroup[],
-  planOf: (group: DeviceGroup) => TailoringPlan | null | undefined,
+  groups: readonly DeviceKind[],
+  planOf: (group: DeviceKind) => TailoringPlan | null | undefined,
 ): Expected {
   const counts = new Map<string, number>();
   let unfit = 0;

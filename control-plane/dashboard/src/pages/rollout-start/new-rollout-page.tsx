@@ -4,13 +4,20 @@ import { Allowed, useAction, useConnection, useFleet, usePlans, useResource } fr
 import { EmptyState, ErrorNote, Loading, NumberField, Panel, Select, TextField } from "../../components/index.js";
 import { plural } from "../../format/index.js";
 import { Link, navigate, rolloutPath } from "../../router/index.js";
-import { groupDevices } from "../tailoring/index.js";
+import { kindsOfDevices } from "../tailoring/index.js";
 import { useTitle } from "../use-title.js";
 import { UnsignedVersionNote } from "../version/index.js";
 import { ConfirmRollout } from "./confirm-rollout.js";
 import { DeviceChoice } from "./device-choice.js";
 import { expectVariants } from "./expected-variants.js";
-import { FIRST_ROLLOUT, type RolloutChoices, toPolicy, toRolloutRequest, versionKeyOf } from "./rollout-request.js";
+import {
+  FIRST_ROLLOUT,
+  isChosen,
+  type RolloutChoices,
+  toPolicy,
+  toRolloutRequest,
+  versionKeyOf,
+} from "./rollout-request.js";
 
 /** Kinds of hardware that are planned for before a rollout begins: enough for a picture, and cheap. */
 const MOST_PLANS = 24;
@@ -29,12 +36,9 @@ export function NewRolloutPage({ query }: { readonly query: URLSearchParams }) {
   const [asking, setAsking] = useState(false);
   const versions = models.value ?? [];
   const chosen = versions.find((each) => versionKeyOf(each) === choices.version) ?? versions[0];
-  const devices = useMemo(
-    () => fleet.devices.filter(({ deviceId }) => choices.everyone || choices.deviceIds.has(deviceId)),
-    [fleet.devices, choices.everyone, choices.deviceIds],
-  );
-  const groups = useMemo(() => groupDevices(devices).slice(0, MOST_PLANS), [devices]);
-  const targets = groups.map(({ key, sample }) => ({ key, device: { deviceId: sample.deviceId } }));
+  const devices = useMemo(() => fleet.devices.filter((device) => isChosen(device, choices)), [fleet.devices, choices]);
+  const kinds = useMemo(() => kindsOfDevices(devices).slice(0, MOST_PLANS), [devices]);
+  const targets = kinds.map(({ key, sample }) => ({ key, device: { deviceId: sample.deviceId } }));
   const dryRun = asking && choices.variant === "" && chosen !== undefined;
   const plans = usePlans(
     { version: dryRun ? { model: chosen.model, version: chosen.version } : null, policy: toPolicy(choices) },
@@ -111,7 +115,7 @@ export function NewRolloutPage({ query }: { readonly query: URLSearchParams }) {
           title={`Roll out ${versionKeyOf(chosen)}?`}
           devices={devices.length}
           variant={choices.variant}
-          expected={expectVariants(devices.length, groups, ({ key }) => plans.get(key)?.value)}
+          expected={expectVariants(devices.length, kinds, ({ key }) => plans.get(key)?.value)}
           planned={{ done: plans.size, of: targets.length }}
           onConfirm={() => start.run(toRolloutRequest(choices, chosen))}
           onClose={() => setAsking(false)}

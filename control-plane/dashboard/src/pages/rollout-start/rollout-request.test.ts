@@ -15,7 +15,7 @@ describe("the form that starts a rollout", () => {
       {
         ...FIRST_ROLLOUT,
         name: "pilot ",
-        everyone: false,
+        whom: "devices",
         deviceIds: new Set(["edge-1", "edge-2"]),
         variant: "fp32",
         maximumP95Ms: "12.5",

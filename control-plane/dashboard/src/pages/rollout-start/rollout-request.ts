@@ -1,11 +1,13 @@
-import type { RolloutRequest, TailoringPolicy } from "@sartor/shared/protocol";
+import type { DeviceSummary, RolloutRequest, TailoringPolicy } from "@sartor/shared/protocol";
 
 /** What stands in the form of a rollout; numbers are texts, as people type them. */
 export interface RolloutChoices {
   readonly name: string;
   /** `MODEL VERSION`, as {@link versionKeyOf} writes it; empty while none is chosen. */
   readonly version: string;
-  readonly everyone: boolean;
+  readonly whom: "everyone" | "groups" | "devices";
+  /** Ticked; count where `whom` says so. */
+  readonly groups: ReadonlySet<string>;
   readonly deviceIds: ReadonlySet<string>;
   /** Name of a variant for all; empty for each device's own plan. */
   readonly variant: string;
@@ -21,7 +23,8 @@ export interface RolloutChoices {
 export const FIRST_ROLLOUT: RolloutChoices = {
   name: "",
   version: "",
-  everyone: true,
+  whom: "everyone",
+  groups: new Set(),
   deviceIds: new Set(),
   variant: "",
   maximumP95Ms: "",
@@ -61,7 +64,7 @@ export function toRolloutRequest(
     name: name === "" ? `${key.model} ${key.version}` : name,
     model: key.model,
     version: key.version,
-    devices: choices.everyone ? "all" : [...choices.deviceIds],
+    devices: targetsOf(choices),
     deadlineSeconds: Math.max(10, Math.round(60 * Number(choices.deadlineMinutes))),
     tailoring: {
       ...(choices.variant === "" ? {} : { variant: choices.variant }),
@@ -69,6 +72,17 @@ export function toRolloutRequest(
       tune: choices.tune,
     },
   };
+}
+
+function targetsOf({ whom, groups, deviceIds }: RolloutChoices): RolloutRequest["devices"] {
+  if (whom === "everyone") return "all";
+  return whom === "groups" ? { groups: [...groups].sort() } : [...deviceIds];
+}
+
+/** Tells whether a device is among those that were chosen. */
+export function isChosen(device: DeviceSummary, { whom, groups, deviceIds }: RolloutChoices): boolean {
+  if (whom === "everyone") return true;
+  return whom === "groups" ? groups.has(device.group) : deviceIds.has(device.deviceId);
 }
 
 function numberOf(text: string): number | undefined {

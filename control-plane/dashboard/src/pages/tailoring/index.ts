@@ -1,5 +1,5 @@
 export { CandidateCost } from "./candidate-item.js";
-export { type DeviceGroup, groupDevices } from "./device-groups.js";
+export { type DeviceKind, kindsOfDevices } from "./device-kinds.js";
 export { PlanView } from "./plan-view.js";
 export { basisWords, chosenOf, placeWords, providerWords } from "./plan-words.js";
 export { Sentences } from "./sentences.js";

@@ -20,7 +20,7 @@ import {
 } from "../../components/index.js";
 import { plural } from "../../format/index.js";
 import { devicePath, Link, versionPath } from "../../router/index.js";
-import { CandidateCost, chosenOf, groupDevices, PlanView, providerWords } from "../tailoring/index.js";
+import { CandidateCost, chosenOf, kindsOfDevices, PlanView, providerWords } from "../tailoring/index.js";
 import { MeasurementsPanel } from "./measurements-panel.js";
 
 /** Kinds of hardware of the fleet that are planned for here; the device's own page plans for any. */
@@ -38,7 +38,7 @@ export function FitPart({ view, query }: { readonly view: ModelVersionView; read
   const { client } = useConnection();
   const profiles = useResource("firmware-profiles", (signal) => client.tailoring.profiles(signal));
   const fleet = useFleet();
-  const groups = useMemo(() => groupDevices(fleet.devices).slice(0, MOST_GROUPS), [fleet.devices]);
+  const groups = useMemo(() => kindsOfDevices(fleet.devices).slice(0, MOST_GROUPS), [fleet.devices]);
   const fleetRows: FitRow[] = groups.map(({ board, devices, emulated, sample }) => ({
     key: `device ${sample.deviceId}`,
     device: { deviceId: sample.deviceId },

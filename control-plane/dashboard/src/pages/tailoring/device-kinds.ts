@@ -1,7 +1,7 @@
 import type { DeviceSummary } from "@sartor/shared/protocol";
 
 /** Devices that look alike by their board: one of them speaks for all where plans are only looked at. */
-export interface DeviceGroup {
+export interface DeviceKind {
   readonly key: string;
   readonly board: string;
   readonly emulated: boolean;
@@ -11,7 +11,7 @@ export interface DeviceGroup {
 }
 
 /** Groups devices by board, architecture and whether they are real; the largest group first. Devices without an inventory are left out. */
-export function groupDevices(devices: readonly DeviceSummary[]): DeviceGroup[] {
+export function kindsOfDevices(devices: readonly DeviceSummary[]): DeviceKind[] {
   const groups = new Map<string, [DeviceSummary, ...DeviceSummary[]]>();
   for (const device of devices) {
     if (device.board === null) continue;

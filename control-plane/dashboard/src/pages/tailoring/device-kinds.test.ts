@@ -1,6 +1,6 @@
 import type { DeviceSummary } from "@sartor/shared/protocol";
 import { describe, expect, it } from "vitest";
-import { groupDevices } from "./device-groups.js";
+import { kindsOfDevices } from "./device-kinds.js";
 
 const device = (deviceId: string, board: string | null, emulated = false): DeviceSummary => ({
   deviceId,
@@ -19,7 +19,7 @@ const device = (deviceId: string, board: string | null, emulated = false): Devic
 
 describe("a fleet by kinds of hardware", () => {
   it("puts like boards together, the most frequent first, and never an emulated one with a real one", () => {
-    const groups = groupDevices([
+    const groups = kindsOfDevices([
       device("a", "Jetson Nano"),
       device("b", "Raspberry Pi 5"),
       device("c", "Raspberry Pi 5"),
@@ -34,6 +34,6 @@ describe("a fleet by kinds of hardware", () => {
   });
 
   it("leaves out a device that has not said what it is: there is nothing to plan with", () => {
-    expect(groupDevices([device("new", null)])).toEqual([]);
+    expect(kindsOfDevices([device("new", null)])).toEqual([]);
   });
 });
