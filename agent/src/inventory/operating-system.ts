@@ -35,8 +35,21 @@ export async function readOperatingSystem(files: SystemFiles, glibc: string | un
   }) as OperatingSystem;
 }
 
-/** Version of the C library of this process; undefined on musl. Native parts of the agent need a least version of it. */
+let glibcVersion: { readonly version: string | undefined } | undefined;
+
+/**
+ * Version of the C library of this process; undefined on musl. Native parts of the agent need a least version of it.
+ *
+ * It is looked up once: only a diagnostic report tells it, and a report waits for every thread of the process. With one thread for V8's own work
+ * (`--v8-pool-size=1`) three may wait for each other for ever: the report for a thread that ends, that one for what V8 compiles, and that for a
+ * garbage collection of the thread that makes the report. So call this first before there is any other thread.
+ */
 export function ownGlibcVersion(): string | undefined {
+  glibcVersion ??= { version: reportedGlibcVersion() };
+  return glibcVersion.version;
+}
+
+function reportedGlibcVersion(): string | undefined {
   // Without excludeNetwork the report looks up the name of every open connection; the typings do not know it yet.
   const diagnostics: typeof process.report & { excludeNetwork?: boolean } = process.report;
   const before = diagnostics.excludeNetwork ?? false;

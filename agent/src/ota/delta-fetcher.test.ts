@@ -234,7 +234,7 @@ describe("a file of which an older version runs", () => {
     expect(chunksOfModel().length).toBeLessThan(fileOf(second).chunks.length + 4);
   });
 
-  it("stops at once when the deployment is given up, and leaves no thread", async () => {
+  it("stops at once when the deployment is given up, and leaves no process", async () => {
     const control = new AbortController();
     source.answerDelta = offering(difference, (reply) => ({
       ...reply,

@@ -6,11 +6,11 @@ import { type BundleFile, DELTA_OFFER, type Digest, deltaBases } from "@sartor/s
 import { z } from "zod";
 import type { Logger } from "../platform/index.js";
 import { syncFolder, writeFileDurably } from "../storage/index.js";
-import { applyDeltaInThread } from "./apply-delta.js";
+import { applyDeltaInChild } from "./apply-delta.js";
 import type { InstalledBundle } from "./bundle-folder.js";
 import type { BundleSource, DeltaReply } from "./bundle-source.js";
 
-/** Below so many missing bytes a request and a thread cost more than they save. */
+/** Below so many missing bytes a request and a process cost more than they save. */
 const LEAST_MISSING_BYTES = 64 * 1024;
 /** What a difference, its result and their verification leave of the disk, bytes. */
 const SPARE_BYTES = 16 * 1024 * 1024;
@@ -176,7 +176,7 @@ export class DeltaFetcher {
       outputPath: output,
       expected: { digest: hexOf(file.digest), length: file.bytes },
     };
-    await applyDeltaInThread(job, signal);
+    await applyDeltaInChild(job, signal);
     await rename(output, join(folder, file.name));
     syncFolder(folder);
     this.#remove(wanted);

@@ -100,7 +100,7 @@ describe.skipIf(CHROMIUM === undefined)("groups of devices on the dashboard", ()
 
   it("let a scoped operator roll out to all of theirs, and an admin to chosen ones", async () => {
     const own = await logIn("bea", "operator", ["north"]);
-    await own.goto(`${controlPlane.httpUrl}/rollouts/new`);
+    await own.goto(`${controlPlane.httpUrl}/new-rollout`);
     await own.getByRole("button", { name: "All 1 devices of north" }).waitFor();
     await own.getByRole("button", { name: "Roll out to 1 device…" }).click();
     await own.getByRole("dialog").getByRole("button", { name: "Start rollout" }).click();
@@ -108,7 +108,7 @@ describe.skipIf(CHROMIUM === undefined)("groups of devices on the dashboard", ()
     expect(await own.getByText("Gate south").count()).toBe(0);
     await own.context().close();
 
-    await operator.goTo("/rollouts/new");
+    await operator.goTo("/new-rollout");
     await page.getByRole("button", { name: "Groups" }).click();
     await page.getByLabel("south").check();
     await page.getByRole("button", { name: "Roll out to 1 device…" }).click();

@@ -1,11 +1,7 @@
-/**
- * A thread of its own that applies one difference: it computes for up to 70 ms a piece, and what serves must not wait for that. It imports
- * packages only, so that it runs from sources as well as from their build.
- */
+/** A process of its own that applies one difference. It imports packages only, so that it runs from sources as well as from their build. */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import { parentPort, workerData } from "node:worker_threads";
 import zlib from "node:zlib";
 import { applyDelta, zstdTools } from "@sartor/shared/domain/delta";
 import { SartorError } from "@sartor/shared/errors";
@@ -45,14 +41,20 @@ function invalid(problem: string): SartorError {
   return new SartorError("SRT_DELTA_INVALID", `The difference does not apply: ${problem}.`);
 }
 
-try {
-  await apply(workerData as ApplyDeltaJob);
-  parentPort?.postMessage({ kind: "applied" } satisfies ApplyDeltaReply);
-} catch (thrown) {
-  const errno = (thrown as NodeJS.ErrnoException).code;
-  const reply: ApplyDeltaReply =
-    thrown instanceof SartorError
-      ? { kind: "refused", error: thrown.toBody() }
-      : { kind: "failed", errno: typeof errno === "string" ? errno : null, message: String(thrown) };
-  parentPort?.postMessage(reply);
+/** One job, one answer. */
+async function work(job: ApplyDeltaJob): Promise<ApplyDeltaReply> {
+  try {
+    await apply(job);
+    return { kind: "applied" };
+  } catch (thrown) {
+    if (thrown instanceof SartorError) return { kind: "refused", error: thrown.toBody() };
+    const errno = (thrown as NodeJS.ErrnoException).code;
+    return { kind: "failed", errno: typeof errno === "string" ? errno : null, message: String(thrown) };
+  }
 }
+
+process.once("message", async (job) => {
+  process.send?.(await work(job as ApplyDeltaJob));
+});
+// Without the agent nobody waits for what it gives.
+process.once("disconnect", () => process.exit());
